@@ -1,0 +1,35 @@
+"""Every error that kolumn raises on purpose.
+
+KolumnError                   one clear line: what came, what was wanted, what to do
+├── ArgumentError             a wrong value or shape; also a ValueError
+├── FormatError               a file that cannot be read, or is not what it says; also a ValueError
+├── CalibrationError          no calibration lines where a method needs them; also a ValueError
+├── MissingExtraError         an optional package is not installed; also an ImportError
+└── OutputError               a target that exists, or cannot be written; also an OSError
+"""
+
+from __future__ import annotations
+
+
+class KolumnError(Exception):
+    """Base of all errors raised on purpose: the message is one line meant for the user."""
+
+
+class ArgumentError(KolumnError, ValueError):
+    """An argument has a wrong value, type or shape."""
+
+
+class FormatError(KolumnError, ValueError):
+    """A file cannot be read, or holds something else than it claims."""
+
+
+class CalibrationError(KolumnError, ValueError):
+    """A method needs fully sampled calibration lines in the middle of k-space and there are too few."""
+
+
+class MissingExtraError(KolumnError, ImportError):
+    """An optional package is needed and not installed."""
+
+
+class OutputError(KolumnError, OSError):
+    """A target exists already or cannot be written."""

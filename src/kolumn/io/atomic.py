@@ -1,0 +1,46 @@
+"""Write beside the target, then move into place: a target is whole, or not there."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ..errors import OutputError
+
+
+def check_target(path: Path, overwrite: bool) -> None:
+    """Raise OutputError where ``path`` exists and may not be replaced, or its folder is missing."""
+    if path.is_dir():
+        raise OutputError(f"{path} is a directory; give the name of a file")
+    if path.exists() and not overwrite:
+        raise OutputError(f"{path} exists already; choose another name or pass --overwrite")
+    if not path.parent.is_dir():
+        raise OutputError(f"the folder {path.parent} does not exist; create it first")
+
+
+@contextmanager
+def atomic(path: Path, overwrite: bool) -> Iterator[Path]:
+    """A temporary path with the suffix of ``path``; moved onto ``path`` when the block ends without error.
+
+    Raises:
+        OutputError: the target exists, its folder is missing or unwritable, or the disk is full.
+    """
+    check_target(path, overwrite)
+    try:
+        folder = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    except OSError as error:
+        raise OutputError(f"cannot write {path}: {error.strerror or error}") from error
+    try:
+        beside = folder / path.name
+        yield beside
+        os.replace(beside, path)
+    except OSError as error:
+        if isinstance(error, OutputError):
+            raise
+        raise OutputError(f"cannot write {path}: {error.strerror or error}") from error
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
