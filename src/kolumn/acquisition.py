@@ -72,9 +72,7 @@ class Acquisition:
         _check_maps(self.maps, k)
         n = k.shape[COIL]
         if self.noise is not None and tuple(self.noise.shape) != (n, n):
-            raise ArgumentError(
-                f"noise covariance is {shape_text(self.noise)}; wanted {n} x {n}, one row a coil"
-            )
+            raise ArgumentError(f"noise covariance is {shape_text(self.noise)}; wanted {n} x {n}, one row a coil")
         if self.calibration is not None and self.calibration.shape[:READOUT] != k.shape[:READOUT]:
             raise ArgumentError(
                 f"calibration is {shape_text(self.calibration)}; wanted the batch and coils of {shape_text(k)}"
@@ -116,18 +114,14 @@ class Acquisition:
         if maps is not None:
             maps = torch.stack([pick(m) for m in maps]) if maps.ndim > self.kspace.ndim else pick(maps)
         calibration = None if self.calibration is None else self.calibration[index]
-        return replace(
-            self, kspace=self.kspace[index], mask=pick(self.mask), maps=maps, calibration=calibration
-        )
+        return replace(self, kspace=self.kspace[index], mask=pick(self.mask), maps=maps, calibration=calibration)
 
 
 def _check_maps(maps: Tensor | None, kspace: Tensor) -> None:
     if maps is None:
         return
     if not maps.is_complex() or maps.ndim < 3:
-        raise ArgumentError(
-            f"maps are {shape_text(maps)} of {maps.dtype}; wanted complex (*batch, coil, y, x)"
-        )
+        raise ArgumentError(f"maps are {shape_text(maps)} of {maps.dtype}; wanted complex (*batch, coil, y, x)")
     one_set = maps[0] if maps.ndim > kspace.ndim else maps
     require_broadcast("maps", one_set, tuple(kspace.shape), "maps (*batch, coil, y, x)")
     if maps.shape[COIL:] != kspace.shape[COIL:]:
@@ -206,9 +200,7 @@ def acquire(
     )
     if not bool(m.any()):
         raise ArgumentError("the mask samples nothing: every entry is 0")
-    return replace(
-        result, kspace=torch.where(result.mask, k, torch.zeros((), dtype=k.dtype, device=k.device))
-    )
+    return replace(result, kspace=torch.where(result.mask, k, torch.zeros((), dtype=k.dtype, device=k.device)))
 
 
 def _check_values(k: Tensor) -> None:
