@@ -1,0 +1,51 @@
+"""Sensitivity maps of a whole acquisition."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import product
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..acquisition import Acquisition
+from ..errors import ArgumentError
+from ..shapes import COIL, READOUT
+from .calibration import calibration_block
+from .espirit import espirit
+from .walsh import walsh
+
+MAPS: dict[str, Callable[..., Tensor]] = {"espirit": espirit, "walsh": walsh}
+
+_LIMIT = (48, 48)  # more than that adds noise and time, and no coil varies so fast
+
+
+def estimate_maps(acquisition: Acquisition, method: str = "espirit", **options: Any) -> Tensor:
+    """Maps of each entry of the batch from its own calibration lines, and from nothing else.
+
+    Args:
+        acquisition: k-space (*batch, coil, ky, kx).
+        method: "espirit" or "walsh"; the keys of MAPS.
+        options: of that method.
+
+    Returns:
+        Tensor: complex (*batch, coil, y, x), with a leading set axis where ``n_maps`` > 1.
+
+    Raises:
+        CalibrationError: too few calibration lines.
+        ArgumentError: an unknown method.
+    """
+    if method not in MAPS:
+        raise ArgumentError(f"unknown way to estimate maps: {method!r}; there is {', '.join(MAPS)}")
+    k = acquisition.kspace
+    if acquisition.n_coils == 1:
+        return torch.ones_like(k)
+    batch = k.shape[:COIL]
+    shape = (k.shape[-2], k.shape[-1])
+    maps = [
+        MAPS[method](calibration_block(acquisition.entry(*index), limit=_LIMIT), shape, **options)
+        for index in product(*(range(n) for n in batch))
+    ]
+    stacked = torch.stack(maps, dim=maps[0].ndim - 3)  # behind the set axis, if there is one
+    return stacked.reshape(*stacked.shape[: maps[0].ndim - 3], *batch, *k.shape[COIL:READOUT], *shape)

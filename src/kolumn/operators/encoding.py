@@ -1,0 +1,76 @@
+"""How the acquisition came about: A = M F S."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from ..acquisition import Acquisition
+from ..errors import ArgumentError
+from ..shapes import PHASE, PLANE, READOUT
+from .coils import Coils
+from .fourier import Fourier
+from .sampling import Sampling
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """A = M F S: image (set, *batch, y, x) to sampled k-space (*batch, coil, ky, kx); its norm is at most 1.
+
+    Attributes:
+        sampling: M.
+        fourier: F.
+        coils: S.
+    """
+
+    sampling: Sampling
+    fourier: Fourier
+    coils: Coils
+
+    def forward(self, image: Tensor) -> Tensor:
+        """A x."""
+        return self.sampling.forward(self.fourier.forward(self.coils.forward(image)))
+
+    def adjoint(self, kspace: Tensor) -> Tensor:
+        """A^H y."""
+        return self.coils.adjoint(self.fourier.adjoint(self.sampling.adjoint(kspace)))
+
+    def normal(self, image: Tensor) -> Tensor:
+        """A^H A x, several times faster than one after the other.
+
+        F^H M F is a circular convolution, which does not care where the image's origin is: no shifts are needed but
+        the mask's own. With whole columns skipped the transforms along the readout cancel, and 1-D ones remain.
+        """
+        coil_images = self.coils.forward(image)
+        k = torch.fft.fftn(coil_images, dim=self._dims)
+        k *= self._uncentred_mask
+        return self.coils.adjoint(torch.fft.ifftn(k, dim=self._dims))
+
+    @cached_property
+    def _dims(self) -> tuple[int, ...]:
+        return (PHASE,) if self.sampling.mask.shape[READOUT] == 1 else PLANE
+
+    @cached_property
+    def _uncentred_mask(self) -> Tensor:
+        return torch.fft.ifftshift(self.sampling.mask, self._dims)
+
+
+def encoding(acquisition: Acquisition) -> Encoding:
+    """The encoding operator of an acquisition; a single coil without maps counts as seeing everything alike.
+
+    Raises:
+        ArgumentError: several coils and no maps.
+    """
+    maps = acquisition.maps
+    if maps is None:
+        if acquisition.n_coils > 1:
+            raise ArgumentError(
+                f"{acquisition.n_coils} coils and no sensitivity maps; estimate them first (kolumn.coils.estimate_maps)"
+            )
+        maps = torch.ones_like(acquisition.kspace)
+    if maps.ndim <= acquisition.kspace.ndim:
+        maps = maps[None]
+    return Encoding(Sampling(acquisition.mask), Fourier(), Coils(maps))

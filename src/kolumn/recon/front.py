@@ -1,0 +1,96 @@
+"""The front door: a method by its name."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+from typing import Any, Protocol
+
+from torch import Tensor
+
+from ..acquisition import Acquisition, acquire
+from ..errors import ArgumentError
+from .grappa import Grappa
+from .sense import Sense
+from .zero_filled import ZeroFilled
+
+
+class Reconstructor(Protocol):
+    """Any callable from an acquisition to a complex image (*batch, y, x)."""
+
+    def __call__(self, acquisition: Acquisition, /) -> Tensor:
+        """Reconstruct."""
+        ...
+
+
+METHODS: dict[str, type] = {
+    "zero-filled": ZeroFilled,
+    "sense": Sense,
+    "grappa": Grappa,
+}
+
+
+def method_class(name: str) -> type:
+    """The class behind a name in METHODS.
+
+    Raises:
+        ArgumentError: there is no such method.
+    """
+    if name not in METHODS:
+        near = difflib.get_close_matches(name, METHODS, 1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise ArgumentError(f"unknown method {name!r}; there is {', '.join(METHODS)}{hint}")
+    return METHODS[name]
+
+
+def make_method(name: str, **options: Any) -> Reconstructor:
+    """A reconstructor by its name in METHODS, with its options.
+
+    Raises:
+        ArgumentError: there is no such method or option.
+    """
+    cls = method_class(name)
+    known = list(inspect.signature(cls).parameters)
+    for option in options:
+        if option not in known:
+            has = f"it has {', '.join(known)}" if known else "it has none"
+            raise ArgumentError(f"method {name!r} has no option {option!r}; {has}")
+    method: Reconstructor = cls(**options)
+    return method
+
+
+def choose_method(acquisition: Acquisition) -> str:
+    """What "auto" means: sense where lines are missing and several coils can make up for it, else zero-filled."""
+    return "sense" if acquisition.n_coils > 1 and not bool(acquisition.mask.all()) else "zero-filled"
+
+
+def reconstruct(
+    kspace: Any,
+    mask: Any = None,
+    maps: Any = None,
+    method: str = "auto",
+    **options: Any,
+) -> Tensor:
+    """K-space to image, by any method.
+
+    Args:
+        kspace: array or tensor, complex (*batch, coil, ky, kx), or (ky, kx) for one coil; centred; columns (the last
+            axis) are what the scan skips. A stack of single-coil slices is (slice, 1, ky, kx). An Acquisition will do.
+        mask: non-zero where sampled, (kx,), (ky, kx) or broadcasting to ``kspace``; None: found from the zeros.
+        maps: sensitivity maps, complex (*batch, coil, y, x); None: estimated from the calibration lines where needed,
+            by espirit; or "espirit" or "walsh".
+        method: a key of METHODS, or "auto".
+        options: of the method; see its class.
+
+    Returns:
+        Tensor: complex (*batch, y, x), on the device of ``kspace``.
+
+    Raises:
+        ArgumentError: wrong shapes, names or values.
+        CalibrationError: the method needs calibration lines and there are too few.
+    """
+    if isinstance(maps, str):  # "espirit" or "walsh": an option of the method
+        maps, options["maps"] = None, maps
+    acquisition = kspace if isinstance(kspace, Acquisition) else acquire(kspace, mask, maps)
+    name = choose_method(acquisition) if method == "auto" else method
+    return make_method(name, **options)(acquisition)

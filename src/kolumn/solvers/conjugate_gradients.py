@@ -1,0 +1,64 @@
+"""Conjugate gradients for Hermitian positive (semi)definite equations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+
+class Iterate(NamedTuple):
+    """State after an iteration.
+
+    Attributes:
+        x: the solution so far.
+        residual: norm of b - A x over the norm of b, per entry of the batch, as ``dot`` shapes it; 0 where b is 0.
+    """
+
+    x: Tensor
+    residual: Tensor
+
+
+def conjugate_gradients(
+    A: Callable[[Tensor], Tensor],
+    b: Tensor,
+    dot: Callable[[Tensor, Tensor], Tensor],
+    tolerance: float = 0.0,
+) -> Iterator[Iterate]:
+    """Solve A x = b, starting at 0; yields an iterate for each application of A, without end.
+
+        alpha = <r, r> / <p, A p>,  x += alpha p,  r -= alpha A p,  p = r + (<r, r> / <r, r>_before) p
+
+    An entry of the batch stands still once its residual is at or below ``tolerance``: what happens to it does not
+    depend on its neighbours. The caller decides when to stop.
+
+    Reference: Methods of conjugate gradients for solving linear systems, Hestenes and Stiefel, 1952,
+    doi:10.6028/jres.049.044.
+
+    Args:
+        A: linear, Hermitian, positive semidefinite, acting on each entry on its own.
+        b: right-hand side, one or more entries.
+        dot: real inner products, one for each entry, shaped to broadcast against b.
+        tolerance: relative residual at which an entry is done.
+    """
+    x = torch.zeros_like(b)
+    r, p = b, b
+    rr = bb = dot(b, b)
+    goal = tolerance**2 * bb
+    while True:
+        active = rr > goal
+        Ap = A(p)
+        alpha = _ratio(rr, dot(p, Ap), active)
+        x = x + alpha * p
+        r = r - alpha * Ap
+        rr_before, rr = rr, torch.where(active, dot(r, r), rr)
+        p = r + _ratio(rr, rr_before, active) * p
+        yield Iterate(x, _ratio(rr, bb, bb > 0).sqrt())
+
+
+def _ratio(a: Tensor, b: Tensor, where: Tensor) -> Tensor:
+    """a / b where that is wanted and defined, and 0 elsewhere."""
+    where = where & (b > 0)
+    return torch.where(where, a / torch.where(where, b, torch.ones_like(b)), torch.zeros_like(a))
