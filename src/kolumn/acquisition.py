@@ -62,7 +62,7 @@ class Acquisition:
         k = self.kspace
         if k.ndim < 3 or not k.is_complex():
             raise ArgumentError(
-                f"kspace is {shape_text(k)} of {k.dtype}; wanted complex (*batch, coil, ky, kx); for one coil add an axis"
+                f"kspace is {shape_text(k)} of {k.dtype}; wanted complex (*batch, coil, ky, kx); one coil is an axis too"
             )
         if 0 in k.shape:
             raise ArgumentError(f"kspace is empty: {shape_text(k)}")

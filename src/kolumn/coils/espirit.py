@@ -20,6 +20,7 @@ def espirit(
     threshold: float = 0.03,
     crop: float = 0.8,
     n_maps: int = 1,
+    outside: float = 0.0,
 ) -> Tensor:
     """Sensitivity maps from a calibration block.
 
@@ -40,8 +41,10 @@ def espirit(
         shape: (y, x) of the maps.
         kernel: side of a window, samples.
         threshold: singular values below this fraction of the largest count as noise.
-        crop: pixels with an eigenvalue below are outside the body: 0.
+        crop: pixels with an eigenvalue below count as outside the body.
         n_maps: sets of maps.
+        outside: root sum of squares of the (first) map outside the body: 0 cuts it off, 1 leaves it, and between the
+            two a penalty weighs 1 / outside^2 as much there, see :class:`kolumn.recon.Sense`.
 
     Returns:
         Tensor: complex (coil, y, x), or (set, coil, y, x) for ``n_maps`` > 1; unit root sum of squares inside.
@@ -59,7 +62,10 @@ def espirit(
         )
     coupling = _coupling(_projector(calibration, kernel, threshold), calibration.shape[COIL], kernel)
     reference = first_virtual_coil(calibration)
-    maps = _eigenmaps(coupling, reference, shape, crop, n_maps)
+    maps, body = _eigenmaps(coupling, reference, shape, crop, n_maps)
+    weight = body.to(maps.real.dtype)
+    weight[0] = weight[0].clamp_min(outside)
+    maps *= weight[:, None]
     return maps[0] if n_maps == 1 else maps
 
 
@@ -87,22 +93,26 @@ def _coupling(Q: Tensor, n: int, kernel: int) -> Tensor:
     return coupling / kernel**2
 
 
-def _eigenmaps(coupling: Tensor, reference: Tensor, shape: tuple[int, int], crop: float, n_maps: int) -> Tensor:
+def _eigenmaps(
+    coupling: Tensor, reference: Tensor, shape: tuple[int, int], crop: float, n_maps: int
+) -> tuple[Tensor, Tensor]:
+    """Maps (set, coil, y, x) over the whole field of view, and where they can be trusted, bool (set, y, x)."""
     size, n = coupling.shape[0], coupling.shape[-1]
     ny, nx = shape
     Ey, Ex = (_phases(m, size, coupling) for m in shape)
     rows = torch.einsum("xe,deij->dxij", Ex, coupling).reshape(size, -1)
     maps = torch.empty(n_maps, n, ny, nx, dtype=coupling.dtype, device=coupling.device)
+    body = torch.empty(n_maps, ny, nx, dtype=torch.bool, device=coupling.device)
     # A few rows at a time: the matrices of all pixels together would be coil times larger than the coil images.
     step = max(1, math.ceil(2**17 / (nx * n * n)))
     for y in range(0, ny, step):
         M = (Ey[y : y + step] @ rows).reshape(-1, nx, n, n)
-        for one_set in maps:
+        for i in range(n_maps):
             v, value = dominant_eigenvector(M)
             M = deflate(M, v, value) if n_maps > 1 else M
-            turned = align(v, reference) * (value > crop)[..., None]
-            one_set[:, y : y + step] = turned.permute(2, 0, 1)
-    return maps
+            maps[i, :, y : y + step] = align(v, reference).permute(2, 0, 1)
+            body[i, y : y + step] = value > crop
+    return maps, body
 
 
 def _phases(n: int, size: int, like: Tensor) -> Tensor:

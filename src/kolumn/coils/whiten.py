@@ -53,7 +53,7 @@ def noise_from_edge(acquisition: Acquisition, fraction: float = 0.05) -> Tensor:
 
 
 def whiten(acquisition: Acquisition, noise: Tensor | None = None) -> Acquisition:
-    """y -> L^-1 y with C = L L^H (Cholesky): the covariance becomes the identity, amplitudes are in units of noise.
+    """Turn y into L^-1 y with C = L L^H (Cholesky): the covariance becomes the identity, amplitudes are in units of noise.
 
     Reference: The NMR phased array, Roemer et al., 1990, doi:10.1002/mrm.1910160203; Advances in sensitivity encoding
     with arbitrary k-space trajectories, Pruessmann et al., 2001, doi:10.1002/mrm.1241.

@@ -171,6 +171,6 @@ def _prediction_error(train: tuple[Tensor, Tensor, Tensor], test: tuple[Tensor, 
 
 
 def _solve(gram: Tensor, cross: Tensor, lam: float) -> Tensor:
-    """cross (gram + lam mean(diag gram))^-1."""
+    """Weights cross (gram + lam mean(diag gram))^-1."""
     ridge = lam * gram.diagonal().real.mean() * torch.eye(len(gram), dtype=gram.dtype, device=gram.device)
     return torch.linalg.solve(gram + ridge, cross, left=False)

@@ -20,8 +20,8 @@ def prepare(acquisition: Acquisition, whitening: str = "auto", n_coils: int | No
 
     Args:
         acquisition: as read from a file.
-        whitening: "scan" takes the noise scan, "edge" the edge of k-space, "none" leaves the coils as they are; "auto" is
-            "scan" where there is one.
+        whitening: "scan" takes the noise scan, "edge" the edge of k-space, "none" leaves the coils as they are;
+            "auto" is "scan" where there is one.
         n_coils: virtual coils to compress to; None: all coils as they are.
 
     Raises:

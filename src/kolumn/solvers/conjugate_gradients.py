@@ -59,6 +59,6 @@ def conjugate_gradients(
 
 
 def _ratio(a: Tensor, b: Tensor, where: Tensor) -> Tensor:
-    """a / b where that is wanted and defined, and 0 elsewhere."""
+    """Quotient a / b where that is wanted and defined, and 0 elsewhere."""
     where = where & (b > 0)
     return torch.where(where, a / torch.where(where, b, torch.ones_like(b)), torch.zeros_like(a))

@@ -1,0 +1,46 @@
+# `make demo` and `make test` each work from a bare machine with Python 3.11: they make the environment and install.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+KOLUMN_INSTALLED := $(VENV)/.installed
+TEST_INSTALLED := $(VENV)/.installed-test
+
+.PHONY: demo test test-slow lint types bench clean
+
+demo: $(KOLUMN_INSTALLED)
+	$(BIN)/kolumn demo --overwrite
+
+test: $(TEST_INSTALLED)
+	$(BIN)/python -m pytest -m "not slow"
+
+test-slow: $(TEST_INSTALLED)
+	$(BIN)/python -m pytest -m slow
+
+lint: $(TEST_INSTALLED)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(TEST_INSTALLED)
+	$(BIN)/mypy
+
+bench: $(TEST_INSTALLED)
+	$(BIN)/python benchmarks/linear.py
+	$(BIN)/python benchmarks/espirit.py
+
+# torch first and pinned, else an installer picks a newer one with gigabytes of CUDA.
+$(BIN)/python: constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "kolumn needs Python 3.11 or newer; try make PYTHON=python3.11")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r constraints.txt
+	touch $@
+
+$(KOLUMN_INSTALLED): $(BIN)/python pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	touch $@
+
+$(TEST_INSTALLED): $(BIN)/python pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev]"
+	touch $(KOLUMN_INSTALLED) $@
+
+clean:
+	rm -rf $(VENV) build dist kolumn-demo

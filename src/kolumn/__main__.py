@@ -1,0 +1,5 @@
+"""``python -m kolumn``."""
+
+from .cli import main
+
+main()

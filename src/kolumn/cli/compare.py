@@ -1,0 +1,83 @@
+"""``kolumn compare``: undersample, reconstruct by several methods, score, report."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from .options import Acceleration, Center, Dataset, Device, File, MaskKind, Overwrite, Seed, Whiten
+
+Methods = Annotated[str, typer.Option(help="Names, with commas between them.")]
+DEFAULT_METHODS = "zero-filled,sense,grappa"
+
+
+def compare(
+    context: typer.Context,
+    file: File,
+    output: Annotated[str, typer.Option("--output", "-o", help="Folder for the report.")],
+    mask: MaskKind = "random",
+    acceleration: Acceleration = 4.0,
+    center: Center = 0.08,
+    seed: Seed = 0,
+    methods: Methods = DEFAULT_METHODS,
+    whiten: Whiten = "auto",
+    device: Device = "auto",
+    dataset: Dataset = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Undersample a fully sampled file, reconstruct it by each method, and score against the full reference.
+
+    Writes metrics.json, report.png, report.html (one file, opens offline) and run.json into the folder. A file that
+    is itself undersampled is reconstructed from what it has, without scores. Any other --option goes to the methods
+    that have it.
+    """
+    choices: dict[str, Any] = {
+        "mask": mask,
+        "acceleration": acceleration,
+        "center": center,
+        "seed": seed,
+        "methods": [m.strip() for m in methods.split(",") if m.strip()],
+        "whiten": whiten,
+        "device": device,
+        "dataset": dataset,
+    }
+    run_compare(Path(file), Path(output), choices, context.args, overwrite)
+
+
+def run_compare(file: Path, folder: Path, choices: dict[str, Any], extra: list[str], overwrite: bool) -> None:
+    """Compare and report; shared with ``kolumn demo``."""
+    from ..io import open_scan
+    from ..masks import make_mask
+    from ..report import compare as compare_methods
+    from ..report import save_report
+    from ..report.files import check_folder
+    from ..report.run import run_record
+    from ..report.table import HEADER, rows
+    from .console import print_table, progress, say
+    from .options import choose_device, method_options
+
+    check_folder(folder, overwrite)
+    scan = open_scan(file, choices["dataset"])
+    where = choose_device(choices["device"])
+    options = method_options(extra, choices["methods"])
+    with progress("compare", len(choices["methods"]) * scan.n_slices) as step:
+        result = compare_methods(
+            scan,
+            lambda shape: make_mask(
+                choices["mask"], shape, choices["acceleration"], choices["center"], choices["seed"], scan.path.name
+            ),
+            choices["methods"],
+            options,
+            where,
+            choices["whiten"],
+            lambda name, i: step(f"{name}, slice {i}"),
+        )
+    for note in result.notes:
+        say(f"note: {note}")
+    settings = {**choices, "device": where, "method_options": options}
+    save_report(folder, result, scan.path.name, run_record(sys.argv, scan.path, settings), overwrite)
+    print_table(HEADER, rows(result))
+    say(f"mask truly {result.mask['true_acceleration']:.2f}x; report in {folder / 'report.html'}")

@@ -1,0 +1,61 @@
+"""``kolumn recon``: k-space to image."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .options import Dataset, Device, File, Overwrite, Whiten
+
+
+def recon(
+    context: typer.Context,
+    file: File,
+    output: Annotated[str, typer.Option("--output", "-o", help="Image: .nii .nii.gz .h5 .npy .cfl .png")],
+    method: Annotated[str, typer.Option(help="zero-filled, sense, grappa, or auto.")] = "auto",
+    mask: Annotated[str | None, typer.Option(help=".npy file; else found from the data.")] = None,
+    maps: Annotated[str | None, typer.Option(help="espirit, walsh, or a .npy or .cfl file (coil, y, x).")] = None,
+    whiten: Whiten = "auto",
+    coils: Annotated[int | None, typer.Option(help="Compress to that many virtual coils.")] = None,
+    slices: Annotated[str | None, typer.Option(help="One slice, 7, or a range, 3:9 (from 0, end left out).")] = None,
+    device: Device = "auto",
+    dataset: Dataset = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Reconstruct the image of a k-space file.
+
+    The suffix of the output chooses its format. Any other --option goes to the method: sense has --lam, --tolerance,
+    --max-iterations, --n-maps and --outside; grappa has --rows and --columns.
+    """
+    import torch
+
+    from ..io import open_scan, write
+    from ..io.atomic import check_target
+    from ..io.formats import format_for
+    from ..recon import choose_method, make_method
+    from .console import progress, say
+    from .options import choose_device, method_options
+    from .volume import Settings, pick_slices, reconstruct_slices, slice_geometry
+
+    target = Path(output)
+    format_for(target, "save")
+    check_target(target, overwrite)
+    scan = open_scan(file, dataset)
+    chosen = pick_slices(slices, scan.n_slices)
+    where = choose_device(device)
+    settings = Settings(mask=mask, maps=maps, whitening=whiten, n_coils=coils, device=where)
+    name = choose_method(scan.load(chosen[0])) if method == "auto" else method
+    options = method_options(context.args, [name])[name]
+    if maps in ("espirit", "walsh"):
+        options["maps"] = maps
+    images = []
+    with progress(f"{name} on {where}", len(chosen)) as step:
+        for image in reconstruct_slices(scan, chosen, make_method(name, **options), settings):
+            images.append(image)
+            step()
+    write(target, torch.stack(images), slice_geometry(scan.geometry, chosen), overwrite, {"method": name})
+    say(
+        f"{name}: {len(images)} slice{'s' * (len(images) > 1)} of {images[0].shape[0]} x {images[0].shape[1]} in {target}"
+    )

@@ -1,0 +1,94 @@
+"""A whole file, a slice at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from torch import Tensor
+
+from ..acquisition import Acquisition, Geometry, acquire
+from ..errors import ArgumentError
+from ..io import Scan, read_maps
+from ..masks import from_file
+from ..recon import Reconstructor
+from ..recon.prepare import finish, prepare
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What `kolumn recon` does besides the method.
+
+    Attributes:
+        mask: .npy file of what was sampled, or None.
+        maps: file of sensitivity maps; a name of a way to estimate them is the method's business.
+        whitening: see :func:`kolumn.recon.prepare.prepare`.
+        n_coils: virtual coils, or None.
+        device: where to compute.
+    """
+
+    mask: str | None = None
+    maps: str | None = None
+    whitening: str = "auto"
+    n_coils: int | None = None
+    device: str = "cpu"
+
+
+def reconstruct_slices(
+    scan: Scan, slices: Sequence[int], method: Reconstructor, settings: Settings
+) -> Iterator[Tensor]:
+    """Images (y, x) on the CPU, one slice in memory at a time.
+
+    Raises:
+        ArgumentError: a mask or maps that do not fit the file, or maps together with whitening or compression.
+    """
+    maps = None if settings.maps in (None, "espirit", "walsh") else _read_maps(settings)
+    for i in slices:
+        acquisition = _with_mask(scan.load(i), settings.mask)
+        acquisition = prepare(acquisition, "none" if maps is not None else settings.whitening, settings.n_coils)
+        if maps is not None:
+            acquisition = replace(acquisition, maps=maps)
+        acquisition = acquisition.to(settings.device)
+        yield finish(method(acquisition), acquisition).cpu()
+
+
+def _read_maps(settings: Settings) -> Tensor:
+    if settings.n_coils is not None or settings.whitening in ("scan", "edge"):
+        raise ArgumentError("maps from a file fit the coils as they are; leave out --coils and --whiten")
+    assert settings.maps is not None
+    return read_maps(settings.maps)
+
+
+def _with_mask(acquisition: Acquisition, file: str | None) -> Acquisition:
+    if file is None:
+        return acquisition
+    k = acquisition.kspace
+    given = from_file(file, (k.shape[-2], k.shape[-1]))
+    clean = acquire(k, given & acquisition.mask, noise=acquisition.noise, calibration=acquisition.calibration)
+    return replace(clean, geometry=acquisition.geometry)
+
+
+def pick_slices(text: str | None, n: int) -> list[int]:
+    """``"7"`` or ``"3:9"`` to slice numbers.
+
+    Raises:
+        ArgumentError: not a number or range, or outside the file.
+    """
+    if text is None:
+        return list(range(n))
+    start, colon, end = text.partition(":")
+    try:
+        first = int(start) if start or not colon else 0
+        last = (int(end) if end else n) if colon else first + 1
+    except ValueError as error:
+        raise ArgumentError(f"--slices is {text!r}; wanted a number, 7, or a range, 3:9") from error
+    if not 0 <= first < last <= n:
+        raise ArgumentError(f"--slices is {text!r} and the file has slices 0 to {n - 1}")
+    return list(range(first, last))
+
+
+def slice_geometry(geometry: Geometry | None, slices: Sequence[int]) -> Geometry | None:
+    """The geometry of some slices only."""
+    if geometry is None or len(geometry.positions) <= max(slices):
+        return geometry
+    return replace(geometry, positions=tuple(geometry.positions[i] for i in slices))

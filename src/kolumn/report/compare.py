@@ -1,0 +1,149 @@
+"""Undersample a fully sampled scan, reconstruct it by several methods, score each against the full reference."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..acquisition import Acquisition, acquire
+from ..errors import ArgumentError, KolumnError
+from ..io.scan import Scan
+from ..masks import Mask
+from ..metrics import score
+from ..recon import make_method
+from ..recon.prepare import finish, prepare
+
+FULL = 0.9  # a file with nine in ten columns counts as fully sampled: real ones lack a few at the edge
+
+
+@dataclass
+class Result:
+    """What one method made of the scan.
+
+    Attributes:
+        images: magnitude (slice, y, x).
+        seconds: time of the reconstruction of all slices, estimates of the coils included.
+        scores: by name of the metric; empty where there is no reference.
+        error: why there is no image, or "".
+    """
+
+    images: Tensor | None = None
+    seconds: float = 0.0
+    scores: dict[str, float] = field(default_factory=dict)
+    error: str = ""
+
+
+@dataclass
+class Comparison:
+    """Everything that the table, the figure and the page show.
+
+    Attributes:
+        reference: magnitude (slice, y, x) from all of k-space, or None where the file is itself undersampled.
+        samples: the mask that was used, bool (ky or 1, kx).
+        mask: its description, ready for JSON.
+        results: by name of the method.
+        notes: what the reader should know.
+    """
+
+    reference: Tensor | None
+    samples: Tensor
+    mask: dict[str, object]
+    results: dict[str, Result]
+    notes: list[str] = field(default_factory=list)
+
+
+def fully_sampled(acquisition: Acquisition) -> bool:
+    """Whether all of k-space is there, but for a few columns at the edge."""
+    return float(acquisition.mask.float().mean()) >= FULL
+
+
+def compare(
+    scan: Scan,
+    make_mask: Callable[[tuple[int, int]], Mask],
+    methods: Iterable[str],
+    options: Mapping[str, Mapping[str, Any]] | None = None,
+    device: str = "cpu",
+    whitening: str = "auto",
+    progress: Callable[[str, int], None] = lambda name, i: None,
+) -> Comparison:
+    """Compare methods on one scan, a slice at a time.
+
+    Each method sees the undersampled data alone. The reference is the root sum of squares of the coil images (the
+    magnitude, for one coil) of all of k-space, with the same whitening. A scan that is itself undersampled is
+    reconstructed from what it has, and nothing is scored.
+
+    Args:
+        scan: an open file.
+        make_mask: called with (ky, kx) of the prepared k-space.
+        methods: keys of METHODS.
+        options: of each method, by name.
+        device: where to compute.
+        whitening: see :func:`kolumn.recon.prepare.prepare`.
+        progress: called with the name of a method and the slice it is done with.
+
+    Raises:
+        ArgumentError: no methods, an unknown one, or a mask that does not fit.
+    """
+    makers = {name: make_method(name, **dict((options or {}).get(name, {}))) for name in methods}
+    if not makers:
+        raise ArgumentError("no methods to compare; give at least one, as in --methods zero-filled,sense")
+    first = prepare(scan.load(0), whitening)
+    full = fully_sampled(first)
+    mask = make_mask((first.kspace.shape[-2], first.kspace.shape[-1])) if full else _own_mask(first)
+    references: list[Tensor] = []
+    images: dict[str, list[Tensor]] = {name: [] for name in makers}
+    results = {name: Result() for name in makers}
+    for i in range(scan.n_slices):
+        whole = prepare(scan.load(i), whitening).to(device)
+        if full:
+            references.append(finish(make_method("zero-filled")(whole), whole).abs().cpu())
+        data = undersampled(whole, mask.samples) if full else whole
+        for name, method in makers.items():
+            _run(name, method, data, results[name], images[name])
+            progress(name, i)
+    reference = torch.stack(references) if full else None
+    for name, result in results.items():
+        if not result.error:
+            result.images = torch.stack(images[name])
+            result.scores = {} if reference is None else score(reference, result.images)
+    return Comparison(reference, mask.samples.cpu(), mask.to_dict(), results, _notes(scan, mask, full, results))
+
+
+def undersampled(acquisition: Acquisition, samples: Tensor) -> Acquisition:
+    """The acquisition with only ``samples`` of what it had; a calibration scan of its own is left out."""
+    samples = samples.to(acquisition.mask.device)
+    kept = acquire(acquisition.kspace, acquisition.mask & samples, noise=acquisition.noise)
+    return replace(kept, geometry=acquisition.geometry)
+
+
+def _own_mask(acquisition: Acquisition) -> Mask:
+    mask = acquisition.mask.reshape(-1, *acquisition.mask.shape[-2:])[0]
+    return Mask("acquired", mask)
+
+
+def _run(name: str, method: Any, data: Acquisition, result: Result, images: list[Tensor]) -> None:
+    if result.error:
+        return
+    start = time.perf_counter()
+    try:
+        image = finish(method(data), data).abs()
+        images.append(image.cpu())  # waits for a GPU to finish
+    except KolumnError as error:
+        result.error = str(error)
+    result.seconds += time.perf_counter() - start
+
+
+def _notes(scan: Scan, mask: Mask, full: bool, results: Mapping[str, Result]) -> list[str]:
+    notes = []
+    if not full:
+        notes.append(
+            f"{scan.path.name} is itself undersampled ({mask.true_acceleration:.2f}x), so its own mask was used, "
+            "there is no full reference, and nothing is scored"
+        )
+    notes += [f"{name} gave no image: {r.error}" for name, r in results.items() if r.error]
+    return notes

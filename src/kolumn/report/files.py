@@ -1,0 +1,82 @@
+"""The four files of a report: metrics.json, report.png, report.html, run.json."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ..errors import OutputError
+from ..metrics import METRICS
+from .compare import Comparison
+from .figure import save_figure
+from .page import save_page
+
+NAMES = ("metrics.json", "report.png", "report.html", "run.json")
+
+
+def check_folder(folder: Path, overwrite: bool) -> None:
+    """Raise OutputError where a report stands already, or the folder cannot be one."""
+    if folder.exists() and not folder.is_dir():
+        raise OutputError(f"{folder} is a file; give the name of a folder for the report")
+    taken = [name for name in NAMES if (folder / name).exists()]
+    if taken and not overwrite:
+        raise OutputError(f"{folder} already holds {', '.join(taken)}; choose another folder or pass --overwrite")
+    above = folder if folder.exists() else folder.parent
+    if not above.is_dir():
+        raise OutputError(f"the folder {above} does not exist; create it first")
+    if not os.access(above, os.W_OK):
+        raise OutputError(f"the folder {above} cannot be written to; choose another one")
+
+
+def metrics_record(comparison: Comparison, file: str) -> dict[str, Any]:
+    """What metrics.json holds; a score that could not be computed, or is infinite, is null."""
+    empty: dict[str, Any] = dict.fromkeys(METRICS)
+    methods: dict[str, dict[str, Any]] = {}
+    for name, result in comparison.results.items():
+        scores = {k: v if math.isfinite(v) else None for k, v in result.scores.items()}
+        methods[name] = {**empty, **scores, "seconds": None if result.error else result.seconds}
+        if result.error:
+            methods[name]["error"] = result.error
+    return {"file": file, "mask": comparison.mask, "methods": methods, "notes": comparison.notes}
+
+
+def save_report(
+    folder: Path, comparison: Comparison, file: str, run: Mapping[str, Any], overwrite: bool = False
+) -> None:
+    """Write the report into a folder, all of it or nothing.
+
+    Args:
+        folder: made where it is missing.
+        comparison: what to report.
+        file: name of the file that was compared.
+        run: the record of the run.
+        overwrite: replace a report that stands there.
+
+    Raises:
+        OutputError: a report stands there, or it cannot be written.
+    """
+    check_folder(folder, overwrite)
+    mask = comparison.mask
+    title = f"{file}: {mask['kind']} mask, {mask['true_acceleration']:.2f}x"
+    try:
+        beside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    except OSError as error:
+        raise OutputError(f"cannot write {folder}: {error.strerror or error}") from error
+    try:
+        (beside / "metrics.json").write_text(json.dumps(metrics_record(comparison, file), indent=2) + "\n")
+        (beside / "run.json").write_text(json.dumps(run, indent=2) + "\n")
+        save_figure(beside / "report.png", comparison, title)
+        save_page(beside / "report.html", comparison, beside / "report.png", title, run)
+        folder.mkdir(exist_ok=True)
+        for name in NAMES:
+            os.replace(beside / name, folder / name)
+    except OSError as error:
+        raise OutputError(f"cannot write {folder}: {error.strerror or error}") from error
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
