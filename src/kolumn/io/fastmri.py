@@ -45,8 +45,9 @@ def open_fastmri(path: Path, dataset: str | None = None) -> Scan:
     name = dataset or KSPACE
     there = hdf5.contents(path)
     if name not in there:
-        known = ", ".join(f"{n} {'x'.join(map(str, d.shape))}" for n, d in list(there.items())[:20]) or "none"
-        raise FormatError(f"{path} has no dataset {name!r}; it has: {known}; choose one with dataset=")
+        known = ", ".join(f"{n} {'x'.join(map(str, d.shape))}" for n, d in list(there.items())[:8]) or "none"
+        known += f" and {len(there) - 8} more" if len(there) > 8 else ""
+        raise FormatError(f"{path} has no dataset {name!r}; it has: {known}; choose one with --dataset")
     info = there[name]
     if info.kind != "c" or not 2 <= len(info.shape) <= 4 or 0 in info.shape:
         size = " x ".join(map(str, info.shape))
