@@ -60,12 +60,7 @@ class Acquisition:
 
     def __post_init__(self) -> None:
         k = self.kspace
-        if k.ndim < 3 or not k.is_complex():
-            raise ArgumentError(
-                f"kspace is {shape_text(k)} of {k.dtype}; wanted complex (*batch, coil, ky, kx); one coil is an axis too"
-            )
-        if 0 in k.shape:
-            raise ArgumentError(f"kspace is empty: {shape_text(k)}")
+        _check_kspace(k)
         if self.mask.dtype != torch.bool:
             raise ArgumentError(f"mask has dtype {self.mask.dtype}; wanted bool")
         require_broadcast("mask", self.mask, tuple(k.shape), "a mask (..., ky or 1, kx)")
@@ -117,6 +112,15 @@ class Acquisition:
         return replace(self, kspace=self.kspace[index], mask=pick(self.mask), maps=maps, calibration=calibration)
 
 
+def _check_kspace(k: Tensor) -> None:
+    if k.ndim < 3 or not k.is_complex():
+        raise ArgumentError(
+            f"kspace is {shape_text(k)} of {k.dtype}; wanted complex (*batch, coil, ky, kx); one coil is an axis"
+        )
+    if 0 in k.shape:
+        raise ArgumentError(f"kspace is empty: {shape_text(k)}")
+
+
 def _check_maps(maps: Tensor | None, kspace: Tensor) -> None:
     if maps is None:
         return
@@ -134,12 +138,23 @@ def _check_maps(maps: Tensor | None, kspace: Tensor) -> None:
 
 def as_complex(name: str, x: Any) -> Tensor:
     """Tensor or array to a complex tensor: complex64, or complex128 where that came in."""
-    if not isinstance(x, Tensor):
+    x = _as_tensor(name, x, "complex numbers")
+    return (x if x.dtype == torch.complex128 else x.to(torch.complex64)).resolve_conj()
+
+
+def _as_tensor(name: str, x: Any, wanted: str) -> Tensor:
+    if isinstance(x, Tensor):
+        return x
+    try:
         array = np.asarray(x)
-        if array.dtype.kind not in "biufc":
-            raise ArgumentError(f"{name} has dtype {array.dtype}; wanted complex numbers")
-        x = torch.from_numpy(np.ascontiguousarray(array.astype(array.dtype.newbyteorder("="))))
-    return x if x.dtype == torch.complex128 else x.to(torch.complex64)
+    except ValueError as error:
+        raise ArgumentError(f"{name} is no array: {error}; wanted {wanted} in rows of one length") from None
+    if array.dtype.kind not in "biufc":
+        raise ArgumentError(f"{name} has dtype {array.dtype}; wanted {wanted}")
+    native = array.dtype.newbyteorder("=")
+    if native.itemsize > (16 if native.kind == "c" else 8):  # long double, more digits than torch has
+        native = np.dtype(np.complex128)
+    return torch.from_numpy(array.astype(native, order="C"))  # a copy: what came may be read-only
 
 
 def sampled(kspace: Tensor) -> Tensor:
@@ -147,7 +162,7 @@ def sampled(kspace: Tensor) -> Tensor:
 
     A sample counts as missing in all coils where it is below float32 resolution of the largest one, since some
     converters write 1e-17 where they mean 0. Rows all missing are taken as partial readout, so then, and where
-    the pattern is not one of columns, the mask is (..., ky, kx).
+    the pattern is not one of columns, the mask is (..., ky, kx). An entry of the batch that is blank has no say.
     """
     magnitude = kspace.abs().amax(dim=COIL, keepdim=True)
     there = magnitude > magnitude.amax(dim=(-2, -1), keepdim=True) * torch.finfo(torch.float32).eps
@@ -155,7 +170,8 @@ def sampled(kspace: Tensor) -> Tensor:
     rows = there.any(dim=PHASE, keepdim=True)
     # A zero here and there inside a sampled column is a coincidence (integer data), not a mask.
     filled = there.float().mean() / (columns & rows).float().mean().clamp_min(1e-12)
-    mask = columns if rows.all() and filled > 0.9 else columns & rows if filled > 0.9 else there
+    whole = (rows | ~columns.any(dim=PHASE, keepdim=True)).all()
+    mask = columns if whole and filled > 0.9 else columns & rows if filled > 0.9 else there
     first = mask.reshape(-1, *mask.shape[-3:])[:1]
     return first[0] if bool((mask == first).all()) else mask
 
@@ -179,7 +195,8 @@ def acquire(
         geometry: passed through.
 
     Returns:
-        Acquisition: its k-space is exactly 0 where the mask is, without changing the argument.
+        Acquisition: its k-space is exactly 0 where the mask is, without changing the argument; all of it in the
+        precision of ``kspace``.
 
     Raises:
         ArgumentError: wrong shapes or types, NaN or infinity, or nothing sampled at all.
@@ -187,20 +204,27 @@ def acquire(
     k = as_complex("kspace", kspace)
     if k.ndim == 2:
         k = k[None]
-    if k.ndim >= 3 and 0 not in k.shape:
-        _check_values(k)
+    _check_kspace(k)
+    _check_values(k)
     m = sampled(k) if mask is None else _as_mask(mask)
     result = Acquisition(
         kspace=k,
         mask=m.to(k.device),
-        maps=None if maps is None else as_complex("maps", maps).to(k.device),
-        noise=None if noise is None else as_complex("noise", noise).to(k.device),
-        calibration=None if calibration is None else as_complex("calibration", calibration).to(k.device),
+        maps=_like("maps", maps, k),
+        noise=_like("noise", noise, k),
+        calibration=_like("calibration", calibration, k),
         geometry=geometry,
     )
+    for name, x in (("noise", result.noise), ("calibration", result.calibration)):
+        if x is not None and not torch.isfinite(torch.view_as_real(x)).all():
+            raise ArgumentError(f"{name} holds NaN or infinity; leave it out, or convert the file again")
     if not bool(m.any()):
         raise ArgumentError("the mask samples nothing: every entry is 0")
     return replace(result, kspace=torch.where(result.mask, k, torch.zeros((), dtype=k.dtype, device=k.device)))
+
+
+def _like(name: str, x: Any, k: Tensor) -> Tensor | None:
+    return None if x is None else as_complex(name, x).to(k.device, k.dtype)
 
 
 def _check_values(k: Tensor) -> None:
@@ -214,8 +238,7 @@ def _check_values(k: Tensor) -> None:
 
 
 def _as_mask(mask: Any) -> Tensor:
-    m = mask if isinstance(mask, Tensor) else torch.from_numpy(np.ascontiguousarray(mask))
-    m = m != 0
+    m = _as_tensor("mask", mask, "zeros and ones") != 0
     if m.ndim == 0:
         raise ArgumentError("mask is a single number; wanted (kx,), (ky, kx) or the shape of kspace")
     if m.ndim == 1:

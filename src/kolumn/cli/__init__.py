@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import sys
+
+# "Can't write data (file write failed: time = ..., errno = 28, error message = 'No space left on device', buf = ...)"
+_HDF5_WRITE = re.compile(
+    r"[^:(]*\((?:file write failed|unable to extend file).*error message = '([^']*)'.*\)", re.DOTALL
+)
+_NUMPY_WRITE = re.compile(r"\d+ requested and \d+ written")
 
 
 def main(words: list[str] | None = None) -> None:
@@ -13,6 +20,7 @@ def main(words: list[str] | None = None) -> None:
     Args:
         words: of the command line; None: those of this process. ``--debug`` anywhere among them shows tracebacks.
     """
+    own_process = words is None
     words = list(sys.argv[1:] if words is None else words)
     debug = "--debug" in words
     words = [w for w in words if w != "--debug"]
@@ -20,7 +28,7 @@ def main(words: list[str] | None = None) -> None:
     from .app import app
 
     try:
-        app(args=words, prog_name="kolumn")
+        app(args=words, prog_name="kolumn", obj=words)
     except KeyboardInterrupt:
         _stop("stopped", 130)
     except Exception as error:
@@ -29,11 +37,26 @@ def main(words: list[str] | None = None) -> None:
         if isinstance(error, BrokenPipeError):
             os._exit(0)  # the reader of our output has gone: nothing is left to say
         known = isinstance(error, KolumnError)
-        _stop(_one_line(error), 2 if known or _is_environment(error) else 1)
+        message, code = _one_line(error), 2 if known or _is_environment(error) else 1
+        if own_process and _is_environment(error) and "h5py" in sys.modules:
+            _leave(message, code)
+        _stop(message, code)
 
 
 def _is_environment(error: Exception) -> bool:
-    return isinstance(error, OSError | MemoryError)
+    return isinstance(error, OSError) or _is_memory(error) or _is_hdf5_write(error)
+
+
+def _is_hdf5_write(error: Exception) -> bool:
+    # what h5py raises where the disk turns out to be full as late as when it closes the file
+    return isinstance(error, RuntimeError) and _HDF5_WRITE.search(str(error)) is not None
+
+
+def _is_memory(error: Exception) -> bool:
+    # torch says it in a RuntimeError of the CPU's allocator, or in its own OutOfMemoryError of a GPU
+    words = str(error).lower()
+    torch_says = isinstance(error, RuntimeError) and ("allocate memory" in words or "out of memory" in words)
+    return isinstance(error, MemoryError) or torch_says
 
 
 def _one_line(error: Exception) -> str:
@@ -41,12 +64,24 @@ def _one_line(error: Exception) -> str:
 
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
         return "the disk is full; nothing was written"
-    if isinstance(error, MemoryError):
-        return "out of memory; take fewer slices (--slices) or coils (--coils)"
+    if _is_memory(error):
+        return (
+            "out of memory; use smaller data, or fewer slices (--slices) or coils (--coils) where the command has them"
+        )
     text = " ".join(str(error).split())
-    if isinstance(error, KolumnError | OSError):
-        return text
+    if _is_hdf5_write(error):
+        text = f"cannot write the file:{text}"
+    if isinstance(error, KolumnError | OSError) or _is_hdf5_write(error):
+        full = os.strerror(errno.ENOSPC)
+        return _NUMPY_WRITE.sub(full, _HDF5_WRITE.sub(r" \1", text)).replace(full, "the disk is full")
     return f"unexpected {type(error).__name__}: {text[:300]}; this is a defect of kolumn, --debug shows where"
+
+
+def _leave(message: str, code: int) -> None:
+    # The HDF5 library crashes at exit where it could not close a file for want of space.
+    print(f"kolumn: {message}", file=sys.stderr, flush=True)  # noqa: T201
+    sys.stdout.flush()
+    os._exit(code)
 
 
 def _stop(message: str, code: int) -> None:

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from .options import Acceleration, Center, Dataset, Device, File, MaskKind, Overwrite, Seed, Whiten
+from .options import (
+    Acceleration,
+    Center,
+    Dataset,
+    Device,
+    File,
+    Flags,
+    MaskKind,
+    Overwrite,
+    Seed,
+    Whiten,
+    file_and_flags,
+)
 
 Methods = Annotated[str, typer.Option(help="Names, with commas between them.")]
 DEFAULT_METHODS = "zero-filled,sense,grappa"
@@ -34,20 +45,28 @@ def compare(
     is itself undersampled is reconstructed from what it has, without scores. Any other --option goes to the methods
     that have it.
     """
+    path, flags = file_and_flags(context, file)
     choices: dict[str, Any] = {
         "mask": mask,
         "acceleration": acceleration,
         "center": center,
         "seed": seed,
-        "methods": [m.strip() for m in methods.split(",") if m.strip()],
+        "methods": names(methods),
         "whiten": whiten,
         "device": device,
         "dataset": dataset,
     }
-    run_compare(Path(file), Path(output), choices, context.args, overwrite)
+    run_compare(context, Path(path), Path(output), choices, flags, overwrite)
 
 
-def run_compare(file: Path, folder: Path, choices: dict[str, Any], extra: list[str], overwrite: bool) -> None:
+def names(text: str) -> list[str]:
+    """``"zero-filled, sense"`` to names, each once."""
+    return list(dict.fromkeys(word.strip() for word in text.split(",") if word.strip()))
+
+
+def run_compare(
+    context: typer.Context, file: Path, folder: Path, choices: dict[str, Any], flags: Flags, overwrite: bool
+) -> None:
     """Compare and report; shared with ``kolumn demo``."""
     from ..io import open_scan
     from ..masks import make_mask
@@ -59,10 +78,10 @@ def run_compare(file: Path, folder: Path, choices: dict[str, Any], extra: list[s
     from .console import print_table, progress, say
     from .options import choose_device, method_options
 
+    options = method_options(flags, choices["methods"])
     check_folder(folder, overwrite)
-    scan = open_scan(file, choices["dataset"])
     where = choose_device(choices["device"])
-    options = method_options(extra, choices["methods"])
+    scan = open_scan(file, choices["dataset"])
     with progress("compare", len(choices["methods"]) * scan.n_slices) as step:
         result = compare_methods(
             scan,
@@ -78,6 +97,8 @@ def run_compare(file: Path, folder: Path, choices: dict[str, Any], extra: list[s
     for note in result.notes:
         say(f"note: {note}")
     settings = {**choices, "device": where, "method_options": options}
-    save_report(folder, result, scan.path.name, run_record(sys.argv, scan.path, settings), overwrite)
+    save_report(
+        folder, result, scan.path.name, run_record(["kolumn", *context.find_root().obj], scan.path, settings), overwrite
+    )
     print_table(HEADER, rows(result))
     say(f"mask truly {result.mask['true_acceleration']:.2f}x; report in {folder / 'report.html'}")

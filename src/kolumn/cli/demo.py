@@ -8,8 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
-from .compare import DEFAULT_METHODS, Methods, run_compare
-from .options import Acceleration, Center, Device, MaskKind, Overwrite, Seed
+from .compare import DEFAULT_METHODS, Methods, names, run_compare
+from .options import Acceleration, Center, Device, MaskKind, Overwrite, Seed, check_seed, flags_only
 
 
 def demo(
@@ -29,13 +29,15 @@ def demo(
     from ..report.files import check_folder
     from .console import say
 
+    flags = flags_only(context)
+    check_seed(seed)
     check_folder(Path(output), overwrite)
     choices: dict[str, Any] = {
         "mask": mask,
         "acceleration": acceleration,
         "center": center,
         "seed": seed,
-        "methods": [m.strip() for m in methods.split(",") if m.strip()],
+        "methods": names(methods),
         "whiten": "auto",
         "device": device,
         "dataset": None,
@@ -44,4 +46,4 @@ def demo(
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "phantom.h5"
         write_kspace(file, phantom(seed=seed)[0], attributes={"acquisition": "kolumn anatomy"})
-        run_compare(file, Path(output), choices, context.args, overwrite)
+        run_compare(context, file, Path(output), choices, flags, overwrite)

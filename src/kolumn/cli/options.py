@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import inspect
 import typing
 from collections.abc import Iterable, Sequence
@@ -11,74 +12,150 @@ import typer
 
 from ..errors import ArgumentError
 
-File = Annotated[str, typer.Argument(help="K-space: fastMRI or ISMRMRD HDF5, Siemens .dat, BART .cfl, .npy, .npz.")]
+File = Annotated[
+    str,
+    typer.Argument(metavar="FILE", help="K-space: fastMRI or ISMRMRD HDF5, Siemens .dat, BART .cfl, .npy, .npz."),
+]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what stands there.")]
 Dataset = Annotated[str | None, typer.Option(help="Name of the k-space dataset, where it is not the usual one.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps ...")]
 Whiten = Annotated[str, typer.Option(help="Noise whitening: auto (the noise scan, if any), scan, edge, none.")]
-MaskKind = Annotated[str, typer.Option(help="Kind of mask, or a .npy file.")]
-Acceleration = Annotated[float, typer.Option(help="All columns over acquired columns.")]
+MaskKind = Annotated[
+    str,
+    typer.Option(
+        help="random, equispaced, offset, gaussian, gaussian2d, poisson, partial, full, fastmri-random, "
+        "fastmri-equispaced, fastmri-magic, or a .npy file."
+    ),
+]
+Acceleration = Annotated[float, typer.Option(help="All columns over acquired columns, at least 1.")]
 Center = Annotated[float, typer.Option(help="Fraction of columns in the fully sampled centre.")]
 Seed = Annotated[int, typer.Option(help="Seed of everything random.")]
 
+Flags = list[tuple[str, str | None]]  # --lam 0.02 and --lam=0.02 are ("--lam", "0.02"); None where the value is missing
 
-def method_options(words: Sequence[str], methods: Iterable[str]) -> dict[str, dict[str, Any]]:
-    """Flags that the command itself does not know, as options of the methods that have them.
+
+def file_and_flags(context: typer.Context, file: str) -> tuple[str, Flags]:
+    """The file, and the flags that the command itself does not know, in whatever order they came.
 
     Args:
-        words: ``--lam 0.02 --tolerance=1e-4``.
+        context: of the command, with the words that it did not know.
+        file: what was taken for the file: an unknown flag, where that came first.
+
+    Raises:
+        ArgumentError: no file, or more than one, or a flag that no method has either.
+    """
+    words, flags = _split([file, *context.args])
+    _check_names(context, flags)
+    if len(words) != 1:
+        seen = f"cannot make sense of {words[1]!r}: one file at a time" if words else "no FILE was given"
+        raise ArgumentError(f"{seen}; see `kolumn {context.info_name} --help`")
+    return words[0], flags
+
+
+def flags_only(context: typer.Context) -> Flags:
+    """The same for a command without a file.
+
+    Raises:
+        ArgumentError: a word that is no flag, or a flag that no method has.
+    """
+    words, flags = _split(context.args)
+    _check_names(context, flags)
+    if words:
+        raise ArgumentError(f"{context.info_name} takes no file and was given {words[0]!r}; try `kolumn compare`")
+    return flags
+
+
+def _split(words: Sequence[str]) -> tuple[list[str], Flags]:
+    """Words that stand alone, and flags with their values; every flag of a method takes one."""
+    alone: list[str] = []
+    flags: Flags = []
+    rest = iter(words)
+    for word in rest:
+        if not word.startswith("-"):
+            alone.append(word)
+            continue
+        flag, equals, value = word.partition("=")
+        flags.append((flag, value if equals else next(rest, None)))
+    return alone, flags
+
+
+def _check_names(context: typer.Context, flags: Flags) -> None:
+    if not flags:
+        return
+    from ..recon import METHODS
+
+    theirs = {_flag(option) for cls in METHODS.values() for option in _kinds(cls)}
+    mine = {flag for parameter in context.command.params for flag in parameter.opts if flag.startswith("--")}
+    for flag, _ in flags:
+        if flag not in theirs:
+            near = difflib.get_close_matches(flag, sorted(mine | theirs), 1, cutoff=0.7)
+            hint = f"did you mean {near[0]}? " if near else ""
+            raise ArgumentError(f"unknown option {flag}; {hint}see `kolumn {context.info_name} --help`")
+
+
+def method_options(flags: Flags, methods: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """Flags as options of the methods that have them.
+
+    Args:
+        flags: from :func:`file_and_flags`.
         methods: names in METHODS.
 
     Returns:
         dict: options of each method.
 
     Raises:
-        ArgumentError: a flag that none of the methods has, or a value of the wrong type.
+        ArgumentError: a flag that none of the methods has, or a missing value, or one of the wrong type.
     """
-    from ..recon import method_class
+    from ..recon import METHODS, method_class
 
     kinds = {name: _kinds(method_class(name)) for name in methods}
     options: dict[str, dict[str, Any]] = {name: {} for name in kinds}
-    for flag, value in _pairs(words):
+    for flag, value in flags:
         key = flag.removeprefix("--").replace("-", "_")
         takers = [name for name, kind in kinds.items() if key in kind]
         if not takers:
-            raise ArgumentError(f"unknown option {flag}; {_offer(kinds)}")
+            owners = [name for name, cls in METHODS.items() if key in _kinds(cls)]
+            raise ArgumentError(f"{flag} is an option of {', '.join(owners)}, not of {', '.join(kinds)}")
         for name in takers:
             options[name][key] = _convert(flag, value, kinds[name][key])
     return options
 
 
+def _flag(option: str) -> str:
+    return "--" + option.replace("_", "-")
+
+
 def _kinds(cls: type) -> dict[str, type]:
     hints = typing.get_type_hints(cls)
-    return {name: hints.get(name, str) for name in inspect.signature(cls).parameters}
+    return {name: _without_none(hints.get(name, str)) for name in inspect.signature(cls).parameters}
 
 
-def _pairs(words: Sequence[str]) -> list[tuple[str, str]]:
-    pairs = []
-    rest = list(words)
-    while rest:
-        word = rest.pop(0)
-        if not word.startswith("--"):
-            raise ArgumentError(f"cannot make sense of {word!r}; options start with -- and the file comes first")
-        flag, equals, value = word.partition("=")
-        if not equals and not rest:
-            raise ArgumentError(f"option {flag} needs a value")
-        pairs.append((flag, value if equals else rest.pop(0)))
-    return pairs
+def _without_none(hint: Any) -> type:
+    """``float | None`` to ``float``: what a flag gives is never None."""
+    kinds = [kind for kind in typing.get_args(hint) if kind is not type(None)]
+    kind: type = kinds[0] if kinds else hint
+    return kind
 
 
-def _convert(flag: str, value: str, kind: type) -> Any:
+def _convert(flag: str, value: str | None, kind: type) -> Any:
+    wanted = {int: "a whole number", float: "a number"}.get(kind, "a word")
+    if value is None:
+        raise ArgumentError(f"option {flag} needs a value: {wanted}")
     try:
         return kind(value)
     except ValueError as error:
-        wanted = {int: "a whole number", float: "a number"}.get(kind, kind.__name__)
         raise ArgumentError(f"{flag} is {value!r}; wanted {wanted}") from error
 
 
-def _offer(kinds: dict[str, dict[str, type]]) -> str:
-    parts = [f"{name} has {' '.join('--' + k.replace('_', '-') for k in kind)}" for name, kind in kinds.items() if kind]
-    return "; ".join(parts) if parts else f"{', '.join(kinds)} has no options"
+def check_seed(seed: int) -> int:
+    """The seed.
+
+    Raises:
+        ArgumentError: it is negative or beyond 32 bits.
+    """
+    if not 0 <= seed < 2**32:
+        raise ArgumentError(f"seed is {seed}; wanted a whole number from 0 to {2**32 - 1}")
+    return seed
 
 
 def choose_device(name: str) -> str:
@@ -92,7 +169,7 @@ def choose_device(name: str) -> str:
     if name == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     try:
-        torch.zeros(1, device=name)
+        torch.zeros(1, device=name).cpu()
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         raise ArgumentError(
             f"device {name!r} cannot be used here ({str(error).splitlines()[0][:80]}); try cpu"

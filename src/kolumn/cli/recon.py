@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from .options import Dataset, Device, File, Overwrite, Whiten
+from .options import Dataset, Device, File, Overwrite, Whiten, file_and_flags
 
 
 def recon(
@@ -31,31 +31,32 @@ def recon(
     """
     import torch
 
+    from ..coils import MAPS
     from ..io import open_scan, write
     from ..io.atomic import check_target
     from ..io.formats import format_for
     from ..recon import choose_method, make_method
     from .console import progress, say
     from .options import choose_device, method_options
-    from .volume import Settings, pick_slices, reconstruct_slices, slice_geometry
+    from .volume import Settings, pick_slices, reconstruct_slices, slice_geometry, with_mask
 
+    path, flags = file_and_flags(context, file)
     target = Path(output)
     format_for(target, "save")
     check_target(target, overwrite)
-    scan = open_scan(file, dataset)
+    scan = open_scan(path, dataset)
     chosen = pick_slices(slices, scan.n_slices)
     where = choose_device(device)
     settings = Settings(mask=mask, maps=maps, whitening=whiten, n_coils=coils, device=where)
-    name = choose_method(scan.load(chosen[0])) if method == "auto" else method
-    options = method_options(context.args, [name])[name]
-    if maps in ("espirit", "walsh"):
-        options["maps"] = maps
+    name = choose_method(with_mask(scan.load(chosen[0]), mask)) if method == "auto" else method
+    if maps in MAPS:
+        flags.append(("--maps", maps))
+    options = method_options(flags, [name])[name]
     images = []
     with progress(f"{name} on {where}", len(chosen)) as step:
         for image in reconstruct_slices(scan, chosen, make_method(name, **options), settings):
             images.append(image)
             step()
     write(target, torch.stack(images), slice_geometry(scan.geometry, chosen), overwrite, {"method": name})
-    say(
-        f"{name}: {len(images)} slice{'s' * (len(images) > 1)} of {images[0].shape[0]} x {images[0].shape[1]} in {target}"
-    )
+    y, x = images[0].shape
+    say(f"{name}: {len(images)} slice{'s' * (len(images) > 1)} of {y} x {x} in {target}")

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from .options import Overwrite, Seed
+from .options import Overwrite, Seed, check_seed
 
 
 def simulate(
@@ -31,6 +31,7 @@ def simulate(
     target = Path(output)
     format_for(target, "save_kspace")
     check_target(target, overwrite)
+    check_seed(seed)
     acquisition, _ = make_phantom(phantom, (size, size), coils, slices, snr, array, seed)
     write_kspace(target, acquisition, overwrite=overwrite, attributes={"acquisition": f"kolumn {phantom}"})
     say(f"{phantom}: {slices} x {coils} coils x {size} x {size}, fully sampled, in {target}")

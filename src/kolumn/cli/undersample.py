@@ -26,6 +26,7 @@ def undersample(
     from ..io import open_scan, write_kspace
     from ..io.atomic import check_target
     from ..io.formats import format_for
+    from ..masks import acceleration as acceleration_of
     from ..masks import make_mask
     from ..report import undersampled
     from .console import say
@@ -36,12 +37,17 @@ def undersample(
     scan = open_scan(file, dataset)
     made = make_mask(mask, scan.shape[1:], acceleration, center, seed, Path(file).name)
 
+    first = undersampled(scan.load(0), made.samples)
+    true = acceleration_of(first.mask, tuple(first.kspace.shape))
+    if true > made.true_acceleration:
+        say(f"note: {file} lacks lines of its own: {made.true_acceleration:.2f}x by the mask, {true:.2f}x in all")
+
     def load(i: int) -> Acquisition:
         return undersampled(scan.load(i), made.samples)
 
-    note = {"mask": made.kind, "acceleration": made.true_acceleration, "num_low_frequency": made.calibration_width}
+    note = {"mask": made.kind, "acceleration": true, "num_low_frequency": made.calibration_width}
     write_kspace(target, replace(scan, load=load), overwrite=overwrite, attributes=note)
     say(
-        f"{made.kind}: truly {made.true_acceleration:.2f}x, {made.calibration_width} calibration columns, "
+        f"{made.kind}: truly {true:.2f}x, {made.calibration_width} calibration columns, "
         f"{scan.n_slices} slice{'s' * (scan.n_slices > 1)} in {target}"
     )

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from torch import Tensor
 
 from ..acquisition import Acquisition, Geometry, acquire
+from ..coils import MAPS
 from ..errors import ArgumentError
 from ..io import Scan, read_maps
 from ..masks import from_file
@@ -42,9 +44,9 @@ def reconstruct_slices(
     Raises:
         ArgumentError: a mask or maps that do not fit the file, or maps together with whitening or compression.
     """
-    maps = None if settings.maps in (None, "espirit", "walsh") else _read_maps(settings)
+    maps = None if settings.maps in (None, *MAPS) else _read_maps(settings)
     for i in slices:
-        acquisition = _with_mask(scan.load(i), settings.mask)
+        acquisition = with_mask(scan.load(i), settings.mask)
         acquisition = prepare(acquisition, "none" if maps is not None else settings.whitening, settings.n_coils)
         if maps is not None:
             acquisition = replace(acquisition, maps=maps)
@@ -56,10 +58,13 @@ def _read_maps(settings: Settings) -> Tensor:
     if settings.n_coils is not None or settings.whitening in ("scan", "edge"):
         raise ArgumentError("maps from a file fit the coils as they are; leave out --coils and --whiten")
     assert settings.maps is not None
+    if not Path(settings.maps).exists() and not Path(f"{settings.maps}.cfl").exists():
+        raise ArgumentError(f"maps {settings.maps!r}: there is no such file; wanted {', '.join(MAPS)}, or a file")
     return read_maps(settings.maps)
 
 
-def _with_mask(acquisition: Acquisition, file: str | None) -> Acquisition:
+def with_mask(acquisition: Acquisition, file: str | None) -> Acquisition:
+    """The acquisition with what a mask file keeps of it; all of it where there is none."""
     if file is None:
         return acquisition
     k = acquisition.kspace

@@ -19,7 +19,7 @@ def root_sum_of_squares(coil_images: Tensor) -> Tensor:
     Returns:
         Tensor: real (*batch, y, x).
     """
-    parts = torch.view_as_real(coil_images)
+    parts = torch.view_as_real(coil_images.resolve_conj())
     return parts.square().sum(dim=(COIL - 1, -1)).sqrt()
 
 

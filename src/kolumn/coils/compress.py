@@ -28,8 +28,8 @@ def compression_matrix(kspace: Tensor, n_coils: int) -> Tensor:
     if not 1 <= n_coils <= n:
         raise ArgumentError(f"cannot compress {n} coils to {n_coils}; wanted 1 to {n}")
     flat = kspace.movedim(COIL, 0).flatten(1)
-    _, vectors = torch.linalg.eigh((flat @ flat.mH).to(torch.complex128))
-    return vectors.flip(-1)[:, :n_coils].mH.to(kspace.dtype)
+    _, vectors = torch.linalg.eigh((flat @ flat.mH).cpu().to(torch.complex128))
+    return vectors.flip(-1)[:, :n_coils].mH.to(kspace.dtype).to(kspace.device).resolve_conj()
 
 
 def compress(acquisition: Acquisition, n_coils: int) -> Acquisition:

@@ -77,9 +77,9 @@ def _projector(calibration: Tensor, kernel: int, threshold: float) -> Tensor:
     if not bool(scale > 0):
         raise CalibrationError("the calibration lines are all zero; give maps, or another file")
     W = W / scale
-    values, vectors = torch.linalg.eigh(W @ W.mH)
+    values, vectors = torch.linalg.eigh((W @ W.mH).cpu())  # small, and not every device has this
     signal = vectors[:, values > threshold**2 * values[-1]]
-    return signal @ signal.mH
+    return (signal @ signal.mH).to(W.device)
 
 
 def _coupling(Q: Tensor, n: int, kernel: int) -> Tensor:
@@ -117,8 +117,7 @@ def _eigenmaps(
 
 def _phases(n: int, size: int, like: Tensor) -> Tensor:
     """exp(2 pi i d (r - n // 2) / n) for pixels r and distances d: an inverse DFT of few samples."""
-    r = torch.arange(n, dtype=torch.float64, device=like.device) - n // 2
-    d = torch.arange(size, dtype=torch.float64, device=like.device) - size // 2
-    return torch.polar(torch.ones((), dtype=torch.float64, device=like.device), 2 * math.pi / n * r[:, None] * d).to(
-        like.dtype
-    )
+    r = torch.arange(n, dtype=torch.float64) - n // 2
+    d = torch.arange(size, dtype=torch.float64) - size // 2
+    angle = 2 * math.pi / n * r[:, None] * d
+    return torch.complex(angle.cos(), angle.sin()).to(like.dtype).to(like.device)

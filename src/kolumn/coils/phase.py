@@ -13,7 +13,7 @@ def first_virtual_coil(calibration: Tensor) -> Tensor:
         calibration: complex (coil, cy, cx), not all zero.
     """
     flat = (calibration / calibration.abs().max()).flatten(1)
-    first = torch.linalg.eigh(flat @ flat.mH)[1][:, -1]
+    first = torch.linalg.eigh((flat @ flat.mH).cpu())[1][:, -1].to(flat.device)
     loudest = first[first.abs().argmax()]
     return first * loudest.conj().sgn()
 

@@ -53,7 +53,7 @@ def noise_from_edge(acquisition: Acquisition, fraction: float = 0.05) -> Tensor:
 
 
 def whiten(acquisition: Acquisition, noise: Tensor | None = None) -> Acquisition:
-    """Turn y into L^-1 y with C = L L^H (Cholesky): the covariance becomes the identity, amplitudes are in units of noise.
+    """Turn y into L^-1 y with C = L L^H (Cholesky): the noise gets the identity as covariance, amplitudes its units.
 
     Reference: The NMR phased array, Roemer et al., 1990, doi:10.1002/mrm.1910160203; Advances in sensitivity encoding
     with arbitrary k-space trajectories, Pruessmann et al., 2001, doi:10.1002/mrm.1241.
@@ -69,13 +69,13 @@ def whiten(acquisition: Acquisition, noise: Tensor | None = None) -> Acquisition
     C = acquisition.noise if noise is None else noise
     if C is None:
         raise ArgumentError("no noise covariance is known; give one, or estimate it with noise_from_edge")
-    L, info = torch.linalg.cholesky_ex(C.to(torch.complex128))
+    L, info = torch.linalg.cholesky_ex(C.cpu().to(torch.complex128))
     if int(info) != 0:
         raise ArgumentError("the noise covariance is not positive definite; a coil without signal? Remove it first")
 
     def solve(k: Tensor) -> Tensor:
         flat = k.movedim(COIL, 0).flatten(1)
-        white = torch.linalg.inv(L).to(k.dtype) @ flat
+        white = torch.linalg.inv(L).to(k.dtype).to(k.device) @ flat
         return white.unflatten(1, [n for i, n in enumerate(k.shape) if i != k.ndim + COIL]).movedim(0, COIL)
 
     block = acquisition.calibration

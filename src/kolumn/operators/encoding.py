@@ -71,6 +71,5 @@ def encoding(acquisition: Acquisition) -> Encoding:
                 f"{acquisition.n_coils} coils and no sensitivity maps; estimate them first (kolumn.coils.estimate_maps)"
             )
         maps = torch.ones_like(acquisition.kspace)
-    if maps.ndim <= acquisition.kspace.ndim:
-        maps = maps[None]
+    maps = maps[(None,) * (acquisition.kspace.ndim + 1 - maps.ndim)]  # the axes of the sets and the batch
     return Encoding(Sampling(acquisition.mask), Fourier(), Coils(maps))

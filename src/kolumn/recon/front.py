@@ -91,6 +91,11 @@ def reconstruct(
     """
     if isinstance(maps, str):  # "espirit" or "walsh": an option of the method
         maps, options["maps"] = None, maps
-    acquisition = kspace if isinstance(kspace, Acquisition) else acquire(kspace, mask, maps)
+    if isinstance(kspace, Acquisition):
+        if mask is not None or maps is not None:
+            raise ArgumentError("an Acquisition came, which has its own mask and maps; give those to acquire(...)")
+        acquisition = kspace
+    else:
+        acquisition = acquire(kspace, mask, maps)
     name = choose_method(acquisition) if method == "auto" else method
     return make_method(name, **options)(acquisition)

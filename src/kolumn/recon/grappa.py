@@ -100,16 +100,18 @@ def _patterns(acquired: Tensor, columns: int, width: int) -> dict[Offsets, Tenso
     """
     where = acquired.nonzero().flatten().tolist()
     groups: dict[Offsets, list[int]] = defaultdict(list)
+    gaps = False
     for c in (~acquired).nonzero().flatten().tolist():
         left = [x - c for x in where if x < c][-columns // 2 :]
         right = [x - c for x in where if x > c][: columns // 2]
         if not left or not right:
             continue
+        gaps = True
         while right[-1] - left[0] > width - 2 and len(left) + len(right) > 2:
             _drop_farthest(left, right)
         if right[-1] - left[0] <= width - 2:
             groups[(*left, *right)].append(c)
-    if not groups and len(where) > 1:
+    if gaps and not groups:
         raise CalibrationError(
             f"grappa has {width} calibration columns, too few for every gap of this mask; "
             "acquire more of them, lower the acceleration, or use sense"

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from ..acquisition import Acquisition, acquire
+from ..coils import noise_from_edge, whiten
 from ..errors import ArgumentError, KolumnError
 from ..io.scan import Scan
 from ..masks import Mask
@@ -87,19 +88,19 @@ def compare(
         progress: called with the name of a method and the slice it is done with.
 
     Raises:
-        ArgumentError: no methods, an unknown one, or a mask that does not fit.
+        ArgumentError: no methods, an unknown one, a mask that does not fit, or no method that gave an image.
     """
     makers = {name: make_method(name, **dict((options or {}).get(name, {}))) for name in methods}
     if not makers:
         raise ArgumentError("no methods to compare; give at least one, as in --methods zero-filled,sense")
-    first = prepare(scan.load(0), whitening)
+    first = prepare(scan.load(0), "none")
     full = fully_sampled(first)
     mask = make_mask((first.kspace.shape[-2], first.kspace.shape[-1])) if full else _own_mask(first)
     references: list[Tensor] = []
     images: dict[str, list[Tensor]] = {name: [] for name in makers}
     results = {name: Result() for name in makers}
     for i in range(scan.n_slices):
-        whole = prepare(scan.load(i), whitening).to(device)
+        whole = _prepared(scan.load(i), mask.samples if full else None, whitening).to(device)
         if full:
             references.append(finish(make_method("zero-filled")(whole), whole).abs().cpu())
         data = undersampled(whole, mask.samples) if full else whole
@@ -109,8 +110,9 @@ def compare(
     reference = torch.stack(references) if full else None
     for name, result in results.items():
         if not result.error:
-            result.images = torch.stack(images[name])
-            result.scores = {} if reference is None else score(reference, result.images)
+            _finish(result, torch.stack(images[name]), reference)
+    if all(result.error for result in results.values()):
+        raise ArgumentError("; ".join(f"{name} gave no image: {r.error}" for name, r in results.items()))
     return Comparison(reference, mask.samples.cpu(), mask.to_dict(), results, _notes(scan, mask, full, results))
 
 
@@ -119,6 +121,22 @@ def undersampled(acquisition: Acquisition, samples: Tensor) -> Acquisition:
     samples = samples.to(acquisition.mask.device)
     kept = acquire(acquisition.kspace, acquisition.mask & samples, noise=acquisition.noise)
     return replace(kept, geometry=acquisition.geometry)
+
+
+def _prepared(acquisition: Acquisition, samples: Tensor | None, whitening: str) -> Acquisition:
+    """As :func:`prepare`, but noise at the edge of k-space is estimated from ``samples`` alone, as all else is."""
+    if whitening != "edge" or samples is None:
+        return prepare(acquisition, whitening)
+    plain = prepare(acquisition, "none")
+    return whiten(plain, noise_from_edge(undersampled(plain, samples)))
+
+
+def _finish(result: Result, images: Tensor, reference: Tensor | None) -> None:
+    try:
+        result.scores = {} if reference is None else score(reference, images)
+        result.images = images
+    except KolumnError as error:  # NaN in the image, say, where the options made no sense
+        result.error = str(error)
 
 
 def _own_mask(acquisition: Acquisition) -> Mask:

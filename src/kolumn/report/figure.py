@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
+import warnings
+from pathlib import Path, PurePath
 
 import numpy as np
 import torch
@@ -36,23 +37,36 @@ def save_figure(path: Path, comparison: Comparison, title: str) -> None:
     size = (side * columns + 0.7, rows * tall + 0.8)
     figure = Figure(figsize=size, facecolor=PAPER, layout="constrained", dpi=110)
     FigureCanvasAgg(figure)
-    figure.suptitle(title, color=INK, fontsize=11)
+    figure.suptitle(title, color=INK, fontsize=11, parse_math=False)
     axes = np.asarray(figure.subplots(rows, columns, squeeze=False))
     for axis in axes.ravel():
         axis.set_axis_off()
     if comparison.reference is not None:
-        _image(axes[0, 0], middle(comparison.reference), window, "full reference")
+        _image(axes[0, 0], middle(comparison.reference), window, f"full reference{_which(comparison.reference)}")
     _mask(axes[-1, 0], comparison)
     for i, (name, result) in enumerate(shown.items(), start=1):
         _method(axes[:, i], name, result, comparison.reference, window, scale)
     if comparison.reference is not None and shown:
         _colour_bar(figure, axes, window, scale)
-    figure.savefig(path, facecolor=PAPER)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph")  # of a name in letters that the font lacks: shown as boxes
+        figure.savefig(path, facecolor=PAPER)
 
 
 def middle(images: Tensor) -> Tensor:
     """The middle slice of (slice, y, x)."""
     return images[images.shape[0] // 2]
+
+
+def printable(name: str) -> str:
+    """The last part of a path, shortened, with what no font or encoding has replaced."""
+    last = PurePath(name).name.encode("utf-8", "replace").decode()
+    last = "".join(c if c.isprintable() else "?" for c in last)
+    return last if len(last) <= 60 else f"{last[:28]} ... {last[-28:]}"
+
+
+def _which(images: Tensor) -> str:
+    return f", slice {len(images) // 2} of 0 to {len(images) - 1}" if len(images) > 1 else ""
 
 
 def slice_shape(comparison: Comparison) -> tuple[int, int]:
@@ -101,9 +115,10 @@ def _mask(axis: Axes, comparison: Comparison) -> None:
     axis.set_box_aspect(ny / nx)
     mask = comparison.mask
     title = (
-        f"mask: {mask['kind']}, truly {mask['true_acceleration']:.2f}x, {mask['calibration_width']} calibration columns"
+        f"mask: {printable(str(mask['kind']))}, truly {mask['true_acceleration']:.2f}x\n"
+        f"{mask['calibration_width']} calibration columns"
     )
-    axis.set_title(title, color=INK, fontsize=9, wrap=True)
+    axis.set_title(title, color=INK, fontsize=9, parse_math=False)
 
 
 def _method(
@@ -126,6 +141,6 @@ def _method(
 
 
 def _colour_bar(figure: Figure, axes: Panels, window: float, scale: float) -> None:
-    bar = figure.colorbar(axes[1, 1].images[0], ax=list(axes[1]), fraction=0.03, pad=0.01)
+    bar = figure.colorbar(axes[1, 1].images[0], ax=list(axes[1]), fraction=0.03, pad=0.01, extend="max")
     bar.set_label(f"|error| / {window:.3g} (white of the images)", color=INK, fontsize=8)
     bar.ax.tick_params(colors=INK, labelsize=8)

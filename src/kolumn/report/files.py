@@ -14,7 +14,7 @@ from typing import Any
 from ..errors import OutputError
 from ..metrics import METRICS
 from .compare import Comparison
-from .figure import save_figure
+from .figure import printable, save_figure
 from .page import save_page
 
 NAMES = ("metrics.json", "report.png", "report.html", "run.json")
@@ -30,8 +30,10 @@ def check_folder(folder: Path, overwrite: bool) -> None:
     above = folder if folder.exists() else folder.parent
     if not above.is_dir():
         raise OutputError(f"the folder {above} does not exist; create it first")
-    if not os.access(above, os.W_OK):
-        raise OutputError(f"the folder {above} cannot be written to; choose another one")
+    try:  # by trying, before hours of work: permissions alone do not tell, and root has them all
+        tempfile.TemporaryDirectory(prefix=".kolumn.", dir=above).cleanup()
+    except OSError as error:
+        raise OutputError(f"cannot write into {above}: {error.strerror or error}; choose another folder") from error
 
 
 def metrics_record(comparison: Comparison, file: str) -> dict[str, Any]:
@@ -44,6 +46,19 @@ def metrics_record(comparison: Comparison, file: str) -> dict[str, Any]:
         if result.error:
             methods[name]["error"] = result.error
     return {"file": file, "mask": comparison.mask, "methods": methods, "notes": comparison.notes}
+
+
+def _json(record: Mapping[str, Any]) -> str:
+    return json.dumps(_strict(record), indent=2, allow_nan=False) + "\n"
+
+
+def _strict(value: Any) -> Any:
+    """What JSON can hold: an infinite or undefined number, of an option say, becomes a word."""
+    if isinstance(value, Mapping):
+        return {key: _strict(v) for key, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_strict(v) for v in value]
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def save_report(
@@ -63,14 +78,15 @@ def save_report(
     """
     check_folder(folder, overwrite)
     mask = comparison.mask
-    title = f"{file}: {mask['kind']} mask, {mask['true_acceleration']:.2f}x"
+    title = f"{printable(file)}: {printable(str(mask['kind']))} mask, {mask['true_acceleration']:.2f}x"
     try:
-        beside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+        # Inside a folder that exists: it may lie on another disk than the one above, or be all that may be written.
+        beside = Path(tempfile.mkdtemp(prefix=".kolumn.", dir=folder if folder.exists() else folder.parent))
     except OSError as error:
         raise OutputError(f"cannot write {folder}: {error.strerror or error}") from error
     try:
-        (beside / "metrics.json").write_text(json.dumps(metrics_record(comparison, file), indent=2) + "\n")
-        (beside / "run.json").write_text(json.dumps(run, indent=2) + "\n")
+        (beside / "metrics.json").write_text(_json(metrics_record(comparison, file)))
+        (beside / "run.json").write_text(_json(run))
         save_figure(beside / "report.png", comparison, title)
         save_page(beside / "report.html", comparison, beside / "report.png", title, run)
         folder.mkdir(exist_ok=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jinja2 import Environment, PackageLoader, select_autoescape
+from jinja2 import Environment, PackageLoader
 from PIL import Image
 from torch import Tensor
 
@@ -32,7 +32,7 @@ def save_page(path: Path, comparison: Comparison, figure: Path, title: str, run:
     window = grey_window(comparison)
     pictures = {} if comparison.reference is None else {"full reference": comparison.reference}
     pictures |= {name: r.images for name, r in comparison.results.items() if r.images is not None}
-    environment = Environment(loader=PackageLoader("kolumn.report"), autoescape=select_autoescape())
+    environment = Environment(loader=PackageLoader("kolumn.report"), autoescape=True)
     page = environment.get_template("report.html.j2").render(
         title=title,
         header=HEADER,
@@ -43,7 +43,7 @@ def save_page(path: Path, comparison: Comparison, figure: Path, title: str, run:
         figure=base64.b64encode(figure.read_bytes()).decode(),
         run=json.dumps(run, indent=2),
     )
-    path.write_text(page, encoding="utf-8")
+    path.write_text(page, encoding="utf-8", errors="replace")
 
 
 def _png(image: Tensor, window: float) -> str:
