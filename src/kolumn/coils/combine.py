@@ -56,7 +56,9 @@ def linear_image(kspace: Tensor) -> Tensor:
 
 def _slice_energy(coils: Tensor) -> Tensor:
     energy = torch.zeros(*coils.shape[1:-1], 2 * coils.shape[-1], dtype=coils.real.dtype, device=coils.device)
+    image = torch.empty_like(coils[0])
+    parts = torch.view_as_real(image).flatten(-2)
     for coil in coils:
-        parts = torch.view_as_real(torch.fft.ifft2(coil, norm="ortho")).flatten(-2)
+        torch.fft.ifft2(coil, norm="ortho", out=image)
         energy.addcmul_(parts, parts)
     return energy.reshape(*coils.shape[1:], 2).sum(-1)

@@ -26,7 +26,7 @@ class Sense:
     """z = argmin 1/2 ||A z - y||^2 + lam/2 ||z||^2, by conjugate gradients on (A^H A + lam) z = A^H y.
 
     A = M F S has norm at most 1, so lam needs no scale: it damps what the coils cannot tell apart. By default it is
-    twice the noise variance of a coil over the mean of |x|^2 (the Wiener filter has once; the maps have errors too),
+    three times the noise variance of a coil over the mean of |x|^2 (a Wiener filter has once; maps have errors too),
     for each entry on its own, with the noise from the acquisition or from the edge of k-space, and at most 0.03; 0
     where nothing is missing or there is one coil, since then it would only dim the image. The image is x = ||s|| z, ||s|| being the root sum of squares of the maps: the same thing
     inside the body, where that is 1. Outside it is ``outside``, and the penalty on x there is lam / outside^2: air,
@@ -113,4 +113,4 @@ def _noise_to_signal(entry: Acquisition) -> float:
     k = entry.kspace
     energy = float(k.abs().square().sum()) / (k.shape[-2] * k.shape[-1])
     energy -= variance * entry.n_coils * float(entry.mask.float().mean())
-    return min(2 * variance / energy, _MOST) if energy > 0 else _MOST
+    return min(3 * variance / energy, _MOST) if energy > 0 else _MOST
