@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 import torch
@@ -136,8 +137,6 @@ def test_simulate_defaults(tmp_path, capsys):
 
 
 def test_undersample_defaults_and_attributes(tmp_path, capsys):
-    import h5py
-
     file = save(tmp_path / "a.npy", phantom(shape=(16, 96), n_coils=1)[0])
     good(capsys, "undersample", file, "-o", tmp_path / "u.h5")
     mask = make_mask("random", (16, 96), 4, 0.08, 0)
@@ -164,6 +163,9 @@ def test_undersample_of_what_lacks_lines_already(tmp_path, capsys):
     note, line = result.err.splitlines()
     assert note == f"note: {tmp_path / 'a.npy'} lacks lines of its own: 2.00x by the mask, 2.22x in all"
     assert "truly 2.22x" in line
+    good(capsys, "undersample", tmp_path / "a.npy", "-o", tmp_path / "u.h5", "--mask", tmp_path / "mask.npy")
+    with h5py.File(tmp_path / "u.h5") as f:
+        assert f.attrs["acceleration"] == pytest.approx(40 / 18)
 
 
 def test_overwrite(tmp_path, capsys):

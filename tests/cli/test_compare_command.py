@@ -309,6 +309,8 @@ def test_wrong_targets(file, tmp_path, capsys):
 def test_an_unwritable_target_stops_before_the_work(file, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr("kolumn.report.compare", lambda *a, **k: pytest.fail("worked first"))
     bad(capsys, "compare", file, "-o", "/proc/r")
+    (tmp_path / "run.json").write_text("mine")
+    bad(capsys, "compare", file, "-o", tmp_path)
 
 
 def test_names():
@@ -340,7 +342,7 @@ def test_demo(tmp_path, capsys, monkeypatch):
 
 
 def test_plain_lines_where_there_is_no_terminal(capsys, monkeypatch):
-    clock = iter([0.0, 1.0, 2.0, 12.5, 12.5, 13.0, 30.0, 30.0])
+    clock = iter([0.0, 1.0, 9.9, 10.1, 10.1, 20.0, 20.2, 20.2])
     monkeypatch.setattr(time, "monotonic", lambda: next(clock))
     with console.progress("compare", 5) as step:
         for i in range(5):

@@ -220,6 +220,13 @@ def test_wrong_options(folder, tmp_path, capsys, words, says):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_target_that_stands_stops_before_the_work(folder, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("kolumn.io.open_scan", lambda *a: pytest.fail("worked first"))
+    (tmp_path / "a.npy").write_bytes(b"mine")
+    for command in ("recon", "undersample"):
+        assert "exists already" in bad(capsys, command, folder / "full.npz", "-o", tmp_path / "a.npy")
+
+
 def test_no_file(capsys, tmp_path):
     assert "no FILE was given" in bad(capsys, "recon", "--lam", "0.1", "-o", tmp_path / "a.npy")
     result = run(capsys, "recon", "-o", tmp_path / "a.npy")

@@ -41,6 +41,8 @@ def test_linear_image_leaves_its_argument_and_takes_any_layout():
     assert torch.equal(k, before)
     strided = k.movedim(1, -1).contiguous().movedim(-1, 1)
     torch.testing.assert_close(linear_image(strided), want)
+    torch.testing.assert_close(linear_image(k.mT), root_sum_of_squares(ifft2(k.mT)))
+    torch.testing.assert_close(linear_image(k.mT[..., ::2]), root_sum_of_squares(ifft2(k.mT[..., ::2])))
     torch.testing.assert_close(linear_image(k.conj()), root_sum_of_squares(ifft2(k.conj())))
     assert linear_image(k.to(torch.complex64)).dtype == torch.float32
 

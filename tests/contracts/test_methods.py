@@ -72,6 +72,14 @@ def test_a_method_leaves_its_acquisition_alone(name):
 
 
 @pytest.mark.parametrize("name", METHODS)
+def test_kspace_of_any_layout(name):
+    k = scan()[0][0]
+    want = reconstruct(k, columns(45), method=name)
+    for same in (k.mT.contiguous().mT, k.movedim(0, -1).contiguous().movedim(-1, 0), k.conj().resolve_conj().conj()):
+        close(reconstruct(same, columns(45), method=name), want, 1e-4)
+
+
+@pytest.mark.parametrize("name", METHODS)
 def test_double_precision_stays(name):
     k, _, maps = scan()
     double = k[0].to(torch.complex128)
@@ -151,7 +159,7 @@ def test_no_calibration_lines(name):
     if name != "grappa":
         assert torch.isfinite(reconstruct(k[0], mask, maps, name).abs()).all()
     apart = acquire(k[0], mask, calibration=k[0, :, 8:33, 10:34])
-    assert error(make_method(name)(apart), linear_image(k[0])) < (0.15 if name in NEED_CALIBRATION else 0.8)
+    assert error(make_method(name)(apart), linear_image(k[0])) < (0.2 if name in NEED_CALIBRATION else 0.8)
 
 
 @pytest.mark.parametrize("name", METHODS)

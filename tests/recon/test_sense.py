@@ -1,5 +1,7 @@
 """SENSE against a dense solve and the textbook's iterates."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -10,6 +12,7 @@ from kolumn.errors import ArgumentError
 from kolumn.fourier import fft2
 from kolumn.phantoms import ARRAYS, phantom
 from kolumn.recon import Sense
+from kolumn.recon.sense import noise_to_signal
 
 SHAPE = (5, 6)
 
@@ -105,9 +108,9 @@ def test_the_defaults_estimate_maps_as_told():
     mask[16:36] = True
     acq = acquire(acq.kspace, mask)
     for sense, given in (
-        (Sense(), estimate_maps(acq, outside=0.4)),
+        (Sense(), estimate_maps(acq, outside=0.5)),
         (Sense(outside=0.0), estimate_maps(acq)),
-        (Sense(n_maps=2), estimate_maps(acq, n_maps=2, outside=0.4)),
+        (Sense(n_maps=2), estimate_maps(acq, n_maps=2, outside=0.5)),
         (Sense(maps="walsh"), estimate_maps(acq, "walsh")),
     ):
         assert torch.equal(sense(acq), sense(acquire(acq.kspace, mask, given)))
@@ -161,3 +164,59 @@ def test_two_sets_of_maps_where_the_object_wraps_around():
 def test_errors(options, text):
     with pytest.raises(ArgumentError, match=text):
         Sense(**options)
+
+
+# The default penalty.
+
+
+def noisy(n_slices=1, shape=(96, 80), noise=None):
+    """Flat k-space of noise of variance 4 but for a loud middle, and every other column skipped."""
+    g = torch.Generator().manual_seed(0)
+    k = 2 * torch.randn(n_slices, 4, *shape, dtype=torch.complex128, generator=g)
+    k[..., 44:52, 30:50] += 120
+    mask = torch.arange(80) % 2 == 0
+    mask[30:50] = True
+    return acquire(k, mask, noise=noise)
+
+
+def wiener(acq, variance):
+    """3 sigma^2 over the mean of |x|^2 that the noise does not explain."""
+    y = acq.kspace.numpy()
+    sampled = acq.mask.float().mean().item()
+    mean = (np.abs(y) ** 2).sum((-3, -2, -1)) / (y.shape[-2] * y.shape[-1])
+    return 3 * variance / (mean - variance * y.shape[-3] * sampled)
+
+
+def test_the_default_penalty_is_the_noise_over_the_signal():
+    psi = torch.diag(torch.tensor([1.0, 2.0, 3.0, 10.0])).to(torch.complex128)
+    acq = noisy(2, noise=psi)
+    lam = noise_to_signal(acq)
+    assert lam.shape == (1, 2, 1, 1)
+    np.testing.assert_allclose(lam.flatten().numpy(), wiener(acq, 4.0), rtol=1e-9)
+    assert 1e-3 < float(lam[0, 0]) < 0.03
+    edge = noise_to_signal(replace(acq, noise=None))  # found in the data
+    np.testing.assert_allclose(edge.flatten().numpy(), lam.flatten().numpy(), rtol=0.3)
+    assert torch.equal(Sense()(acq)[1], Sense(lam=float(lam[0, 1]))(acq.entry(1)))
+
+
+def test_the_default_penalty_has_no_unit_and_is_for_each_entry():
+    acq = noisy(3)
+    acq.kspace[1, :, 44:52, 30:50] *= 3
+    lam = noise_to_signal(acq).flatten()
+    assert float(lam[1]) < 0.5 * float(lam[0])
+    scaled = acq.kspace * torch.tensor([1.0, 30.0, 1e-7])[:, None, None, None]
+    torch.testing.assert_close(noise_to_signal(replace(acq, kspace=scaled)).flatten(), lam, rtol=1e-6, atol=0)
+    for i in range(3):
+        torch.testing.assert_close(noise_to_signal(acq.entry(i)).flatten()[0], lam[i])
+
+
+def test_the_default_penalty_where_it_cannot_or_need_not_be_known():
+    acq = noisy()
+    assert float(noise_to_signal(acquire(acq.kspace, torch.ones(80)))) == 0
+    assert float(noise_to_signal(acquire(acq.kspace[:, :1], acq.mask))) == 0
+    assert float(noise_to_signal(acquire(acq.kspace[..., :8, 40:50]))) == 0
+    small = acquire(acq.kspace[..., 44:52, 40:52], torch.arange(12) % 4 > 0)
+    assert float(noise_to_signal(small)) == 0.005
+    only_noise = replace(acq, noise=1e4 * torch.eye(4, dtype=torch.complex128))
+    assert float(noise_to_signal(only_noise)) == 0.03  # it explains more than there is
+    assert float(noise_to_signal(replace(acq, noise=40 * torch.eye(4, dtype=torch.complex128)))) == 0.03

@@ -16,9 +16,10 @@ import pytest
 import torch
 from PIL import Image
 
+from kolumn.acquisition import Geometry, acquire
 from kolumn.errors import OutputError
 from kolumn.masks import Mask
-from kolumn.report import files, save_report
+from kolumn.report import files, save_report, undersampled
 from kolumn.report.compare import Comparison, Result
 from kolumn.report.figure import error_scale, grey_window, middle, printable, save_figure
 from kolumn.report.run import file_hash, run_record
@@ -294,6 +295,21 @@ def test_an_existing_folder_is_all_that_must_be_writable(tmp_path, monkeypatch):
     assert {p.name for p in (tmp_path / "r").iterdir()} == set(files.NAMES)
     report(tmp_path / "new", comparison())
     assert made[-1] == tmp_path
+
+
+def test_undersampled():
+    """What both the mask and the scan have; the noise and the place stay, a calibration scan of its own does not."""
+    geometry = Geometry((6, 8), (6.0, 8.0, 1.0))
+    k = torch.randn(2, 6, 8, dtype=torch.complex64, generator=torch.Generator().manual_seed(0))
+    whole = acquire(k, torch.arange(8) > 0, noise=2 * torch.eye(2), calibration=k[..., 2:6], geometry=geometry)
+    less = undersampled(whole, (torch.arange(8) % 2 == 0)[None])
+    kept = [2, 4, 6]
+    assert less.mask.reshape(-1, 8)[0].nonzero().flatten().tolist() == kept
+    expected = torch.zeros_like(k)
+    expected[..., kept] = k[..., kept]
+    torch.testing.assert_close(less.kspace, expected, rtol=0, atol=0)
+    torch.testing.assert_close(less.noise.real, 2 * torch.eye(2))
+    assert less.geometry is geometry and less.calibration is None and whole.calibration is not None
 
 
 def test_record(tmp_path):

@@ -56,7 +56,7 @@ def linear_image(kspace: Tensor) -> Tensor:
 
 def _slice_energy(coils: Tensor) -> Tensor:
     energy = torch.zeros(*coils.shape[1:-1], 2 * coils.shape[-1], dtype=coils.real.dtype, device=coils.device)
-    image = torch.empty_like(coils[0])
+    image = torch.empty(coils.shape[1:], dtype=coils.dtype, device=coils.device)  # whatever the strides of k-space
     parts = torch.view_as_real(image).flatten(-2)
     for coil in coils:
         torch.fft.ifft2(coil, norm="ortho", out=image)

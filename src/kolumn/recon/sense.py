@@ -16,7 +16,6 @@ from ..shapes import COIL
 from ..solvers import conjugate_gradients
 from .sets import join_sets
 
-
 _LAM = 0.005  # where the noise cannot be told: about right for an SNR of 30
 _MOST = 0.03  # what stands at the edge of a small k-space is signal as well
 
@@ -27,10 +26,12 @@ class Sense:
 
     A = M F S has norm at most 1, so lam needs no scale: it damps what the coils cannot tell apart. By default it is
     three times the noise variance of a coil over the mean of |x|^2 (a Wiener filter has once; maps have errors too),
-    for each entry on its own, with the noise from the acquisition or from the edge of k-space, and at most 0.03; 0
-    where nothing is missing or there is one coil, since then it would only dim the image. The image is x = ||s|| z, ||s|| being the root sum of squares of the maps: the same thing
-    inside the body, where that is 1. Outside it is ``outside``, and the penalty on x there is lam / outside^2: air,
-    whose maps are guesswork, takes up less of what belongs elsewhere, and yet is not cut off.
+    for each entry on its own, with the noise from the acquisition or from the edge of k-space, and at most 0.03. It
+    is 0 where nothing is missing or there is one coil, since then it would only dim the image.
+
+    The image is x = ||s|| z, ||s|| being the root sum of squares of the maps: the same thing inside the body, where
+    that is 1. Outside it is ``outside``, and the penalty on x there is lam / outside^2: air, whose maps are
+    guesswork, takes up less of what belongs elsewhere, and yet is not cut off.
 
     Reference: Advances in sensitivity encoding with arbitrary k-space trajectories, Pruessmann et al., 2001,
     doi:10.1002/mrm.1241.
@@ -49,7 +50,7 @@ class Sense:
     max_iterations: int = 50
     maps: str = "espirit"
     n_maps: int = 1
-    outside: float = 0.4
+    outside: float = 0.5
 
     def __post_init__(self) -> None:
         if self.lam is not None and not self.lam >= 0:
