@@ -136,6 +136,24 @@ def test_maps_from_a_file(folder, image, tmp_path):
         same(got, expected)
 
 
+def test_maps_from_a_file_fit_the_coils_as_they_are(tmp_path, capsys):
+    """With a noise scan beside them nothing is whitened."""
+    file = save(tmp_path / "a.mrd", scan_of(snr=5.0))
+    maps = torch.ones(4, *SHAPE, dtype=torch.complex64) * torch.tensor([0.1, 0.7, 0.5, 0.5])[:, None, None]
+    np.save(tmp_path / "maps.npy", maps.numpy())
+    good(capsys, "recon", file, "-o", tmp_path / "b.npy", "--maps", tmp_path / "maps.npy", "--method", "zero-filled")
+    expected = kolumn.reconstruct(kspace_of(file)[0], maps=maps, method="zero-filled")
+    same(torch.from_numpy(np.load(tmp_path / "b.npy")), expected)
+
+
+def test_a_mask_adds_no_lines(folder, tmp_path, capsys):
+    """What the file lacks it still lacks, whatever the mask says: gaps are not measured zeros."""
+    np.save(tmp_path / "ones.npy", np.ones(SHAPE[1]))
+    words = ["recon", folder / "under.npz", "-o", tmp_path / "a.npy", "--mask", tmp_path / "ones.npy"]
+    good(capsys, *words)
+    same(torch.from_numpy(np.load(tmp_path / "a.npy")), library(folder, "sense"))
+
+
 def test_coils(folder, image):
     acquisition = open_scan(folder / "under.npz").volume()
     expected = torch.stack([kolumn.reconstruct(compress(acquisition.entry(i), 2), method="sense") for i in range(3)])

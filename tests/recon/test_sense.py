@@ -108,9 +108,9 @@ def test_the_defaults_estimate_maps_as_told():
     mask[16:36] = True
     acq = acquire(acq.kspace, mask)
     for sense, given in (
-        (Sense(), estimate_maps(acq, outside=0.5)),
+        (Sense(), estimate_maps(acq, outside=Sense().outside)),
         (Sense(outside=0.0), estimate_maps(acq)),
-        (Sense(n_maps=2), estimate_maps(acq, n_maps=2, outside=0.5)),
+        (Sense(n_maps=2), estimate_maps(acq, n_maps=2, outside=Sense().outside)),
         (Sense(maps="walsh"), estimate_maps(acq, "walsh")),
     ):
         assert torch.equal(sense(acq), sense(acquire(acq.kspace, mask, given)))
