@@ -271,6 +271,9 @@ def test_full_disk(small_disk, tmp_path, capsys):
     assert result.stderr == f"kolumn: cannot write {small_disk / 'a.mrd'}: the disk is full\n"
     assert result.returncode == 2
     assert tree(small_disk) == before
+    result = command("simulate", "--size", "128", "-o", small_disk / "a.npy", cwd=tmp_path)
+    assert (result.returncode, result.stderr) == (2, f"kolumn: cannot write {small_disk / 'a.npy'}: the disk is full\n")
+    assert tree(small_disk) == before
     assert "the disk is full" in bad(capsys, "simulate", "--size", "128", "-o", small_disk / "old.cfl", "--overwrite")
     assert tree(small_disk) == before
     with contextlib.suppress(OSError), (small_disk / "filler").open("wb", buffering=0) as filler:

@@ -208,7 +208,6 @@ def test_options_may_come_before_the_file(folder, tmp_path, capsys):
         (["--method", "sense", "--lam", "nan"], "lam is nan"),
         (["--method", "sense", "--lam"], "option --lam needs a value: a number"),
         (["--method", "grappa", "--lam", "1"], "--lam is an option of sense, not of grappa"),
-        (["--method", "grappa", "--maps", "walsh"], "--maps is an option of sense, not of grappa"),
         (["--method", "sense", "--lamb", "1"], "unknown option --lamb; did you mean --lam? see `kolumn recon --help`"),
         (["--slice", "1"], "unknown option --slice; did you mean --slices?"),
         (["--overwrte"], "unknown option --overwrte; did you mean --overwrite?"),

@@ -31,11 +31,13 @@ def recon(
     """
     import torch
 
+    from ..acquisition import Acquisition
     from ..coils import MAPS
     from ..io import open_scan, write
     from ..io.atomic import check_target
     from ..io.formats import format_for
     from ..recon import choose_method, make_method
+    from ..recon.front import maps_option, with_maps
     from .console import progress, say
     from .options import choose_device, method_options
     from .volume import Settings, pick_slices, reconstruct_slices, slice_geometry, with_mask
@@ -49,12 +51,15 @@ def recon(
     where = choose_device(device)
     settings = Settings(mask=mask, maps=maps, whitening=whiten, n_coils=coils, device=where)
     name = choose_method(with_mask(scan.load(chosen[0]), mask)) if method == "auto" else method
-    if maps in MAPS:
-        flags.append(("--maps", maps))
-    options = method_options(flags, [name])[name]
+    how = maps if maps in MAPS else None
+    apply = make_method(name, **method_options(flags, [name])[name], **maps_option(name, how))
+
+    def reconstructor(acquisition: Acquisition, /) -> torch.Tensor:
+        return apply(with_maps(acquisition, name, how))
+
     images = []
     with progress(f"{name} on {where}", len(chosen)) as step:
-        for image in reconstruct_slices(scan, chosen, make_method(name, **options), settings):
+        for image in reconstruct_slices(scan, chosen, reconstructor, settings):
             images.append(image)
             step()
     write(target, torch.stack(images), slice_geometry(scan.geometry, chosen), overwrite, {"method": name})

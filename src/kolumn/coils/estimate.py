@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ..acquisition import Acquisition
-from ..errors import ArgumentError
+from ..errors import ArgumentError, CalibrationError
 from ..shapes import COIL, READOUT
 from .calibration import calibration_block
 from .espirit import espirit
@@ -43,9 +43,15 @@ def estimate_maps(acquisition: Acquisition, method: str = "espirit", **options: 
         return torch.ones_like(k)
     batch = k.shape[:COIL]
     shape = (k.shape[-2], k.shape[-1])
-    maps = [
-        MAPS[method](calibration_block(acquisition.entry(*index), limit=_LIMIT), shape, **options)
-        for index in product(*(range(n) for n in batch))
+    entries = [acquisition.entry(*index) for index in product(*(range(n) for n in batch))]
+    blank = [len(entries) > 1 and not bool((entry.kspace != 0).any()) for entry in entries]
+    if all(blank):
+        raise CalibrationError("k-space is all zero; there is nothing to estimate maps from")
+    found = [
+        None if skip else MAPS[method](calibration_block(entry, limit=_LIMIT), shape, **options)
+        for entry, skip in zip(entries, blank, strict=True)
     ]
-    stacked = torch.stack(maps, dim=maps[0].ndim - 3)  # behind the set axis, if there is one
-    return stacked.reshape(*stacked.shape[: maps[0].ndim - 3], *batch, *k.shape[COIL:READOUT], *shape)
+    like = next(m for m in found if m is not None)
+    maps = [torch.zeros_like(like) if m is None else m for m in found]  # an empty slice of a volume has none
+    stacked = torch.stack(maps, dim=like.ndim - 3)  # behind the set axis, if there is one
+    return stacked.reshape(*stacked.shape[: like.ndim - 3], *batch, *k.shape[COIL:READOUT], *shape)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -13,13 +15,18 @@ from ..errors import OutputError
 
 
 def check_target(path: Path, overwrite: bool) -> None:
-    """Raise OutputError where ``path`` exists and may not be replaced, or its folder is missing."""
+    """Raise OutputError where ``path`` exists and may not be replaced, or its folder is missing or unwritable."""
     if path.is_dir():
         raise OutputError(f"{path} is a directory; give the name of a file")
     if path.exists() and not overwrite:
         raise OutputError(f"{path} exists already; choose another name or pass --overwrite")
     if not path.parent.is_dir():
         raise OutputError(f"the folder {path.parent} does not exist; create it first")
+    try:
+        with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent):
+            pass
+    except OSError as error:
+        raise OutputError(f"cannot write {path}: {_reason(error)}") from error
 
 
 @contextmanager
@@ -30,10 +37,7 @@ def atomic(path: Path, overwrite: bool) -> Iterator[Path]:
         OutputError: the target exists, its folder is missing or unwritable, or the disk is full.
     """
     check_target(path, overwrite)
-    try:
-        folder = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
-    except OSError as error:
-        raise OutputError(f"cannot write {path}: {error.strerror or error}") from error
+    folder = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
     try:
         beside = folder / path.name
         yield beside
@@ -41,6 +45,19 @@ def atomic(path: Path, overwrite: bool) -> Iterator[Path]:
     except OSError as error:
         if isinstance(error, OutputError):
             raise
-        raise OutputError(f"cannot write {path}: {error.strerror or error}") from error
+        raise OutputError(f"cannot write {path}: {_reason(error)}") from error
+    except RuntimeError as error:
+        # libhdf5 notices on closing that there is no room, and h5py makes a RuntimeError of it
+        number = re.search(r"errno = (\d+)", str(error))
+        if number is None:
+            raise
+        raise OutputError(f"cannot write {path}: {_reason(OSError(int(number[1]), ''))}") from error
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _reason(error: OSError) -> str:
+    """Why it failed, in words."""
+    if error.errno == errno.ENOSPC:
+        return "the disk is full"
+    return error.strerror or (os.strerror(error.errno) if error.errno else str(error))

@@ -160,10 +160,11 @@ def save_image(
 def save_npy(path: Path, source: Source, overwrite: bool, attributes: Mapping[str, Any]) -> None:
     """K-space (slice, coil, ky, kx), complex64."""
     with atomic(path, overwrite) as beside:
-        target = npy_format.open_memmap(beside, "w+", np.complex64, (source.n_slices, *source.shape))
-        for i, one in enumerate(source):
-            target[i] = one.kspace.to(torch.complex64).numpy()
-        target.flush()
+        header = {"descr": "<c8", "fortran_order": False, "shape": (source.n_slices, *source.shape)}
+        with beside.open("wb") as file:  # not through memory mapping: on a full disk that kills the process
+            npy_format.write_array_header_1_0(file, header)
+            for one in source:
+                file.write(one.kspace.to(torch.complex64).numpy().astype("<c8").tobytes())
 
 
 def save_npz(path: Path, source: Source, overwrite: bool, attributes: Mapping[str, Any]) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import difflib
 import inspect
+from dataclasses import replace
 from typing import Any, Protocol
 
 from torch import Tensor
 
 from ..acquisition import Acquisition, acquire
+from ..coils import estimate_maps
 from ..errors import ArgumentError
 from .grappa import Grappa
 from .sense import Sense
@@ -89,8 +91,7 @@ def reconstruct(
         ArgumentError: wrong shapes, names or values.
         CalibrationError: the method needs calibration lines and there are too few.
     """
-    if isinstance(maps, str):  # "espirit" or "walsh": an option of the method
-        maps, options["maps"] = None, maps
+    how, maps = (maps, None) if isinstance(maps, str) else (None, maps)
     if isinstance(kspace, Acquisition):
         if mask is not None or maps is not None:
             raise ArgumentError("an Acquisition came, which has its own mask and maps; give those to acquire(...)")
@@ -98,4 +99,24 @@ def reconstruct(
     else:
         acquisition = acquire(kspace, mask, maps)
     name = choose_method(acquisition) if method == "auto" else method
-    return make_method(name, **options)(acquisition)
+    return make_method(name, **options, **maps_option(name, how))(with_maps(acquisition, name, how))
+
+
+def maps_option(name: str, how: str | None) -> dict[str, str]:
+    """The option that tells a method how to estimate maps, for a method that has it."""
+    return {"maps": how} if how is not None and _estimates(name) else {}
+
+
+def with_maps(acquisition: Acquisition, name: str, how: str | None) -> Acquisition:
+    """The acquisition with maps estimated in that way, for a method that does not estimate them by itself.
+
+    Raises:
+        CalibrationError: too few calibration lines.
+    """
+    if how is None or _estimates(name):
+        return acquisition
+    return replace(acquisition, maps=estimate_maps(acquisition, how))
+
+
+def _estimates(name: str) -> bool:
+    return "maps" in inspect.signature(method_class(name)).parameters

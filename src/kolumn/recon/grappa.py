@@ -72,7 +72,7 @@ class Grappa:
 
     def _fill_entry(self, entry: Acquisition) -> Tensor:
         acquired = entry.mask.reshape(-1, entry.mask.shape[PHASE]).any(0)
-        if bool(acquired.all()):
+        if bool(acquired.all()) or not bool((entry.kspace != 0).any()):
             return entry.kspace
         block = calibration_block(entry, limit=(128, entry.kspace.shape[PHASE]), least=max(3, self.rows))
         if not bool((block != 0).any()):
