@@ -1,5 +1,6 @@
 """SENSE against a dense solve and the textbook's iterates."""
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -107,10 +108,11 @@ def test_the_defaults_estimate_maps_as_told():
     mask = torch.arange(50) % 2 == 1
     mask[16:36] = True
     acq = acquire(acq.kspace, mask)
+    room = min(0.5, 10 * float(noise_to_signal(acq)) ** 0.5)
     for sense, given in (
-        (Sense(), estimate_maps(acq, outside=Sense().outside)),
+        (Sense(), estimate_maps(acq, outside=room)),
         (Sense(outside=0.0), estimate_maps(acq)),
-        (Sense(n_maps=2), estimate_maps(acq, n_maps=2, outside=Sense().outside)),
+        (Sense(n_maps=2), estimate_maps(acq, n_maps=2, outside=room)),
         (Sense(maps="walsh"), estimate_maps(acq, "walsh")),
     ):
         assert torch.equal(sense(acq), sense(acquire(acq.kspace, mask, given)))
@@ -220,3 +222,19 @@ def test_the_default_penalty_where_it_cannot_or_need_not_be_known():
     only_noise = replace(acq, noise=1e4 * torch.eye(4, dtype=torch.complex128))
     assert float(noise_to_signal(only_noise)) == 0.03  # it explains more than there is
     assert float(noise_to_signal(replace(acq, noise=40 * torch.eye(4, dtype=torch.complex128)))) == 0.03
+
+
+def test_air_gets_room_for_its_noise_entry_by_entry():
+    """Norm of the maps outside the body: 10 sqrt(lam), at most 0.5, and 0.5 where lam is 0."""
+    acq, _ = phantom("shepp-logan", (64, 66), n_coils=4, n_slices=3, snr=math.inf)
+    mask = torch.arange(66) % 2 == 0
+    mask[22:44] = True
+    masked = acquire(acq.kspace, mask)
+    lam = torch.tensor([0.0, 1e-4, 0.02]).reshape(1, 3, 1, 1)
+    norm = torch.linalg.vector_norm(Sense()._estimate(masked, lam), dim=-3)
+    outside = norm < 0.9
+    for i, wanted in enumerate((0.5, 0.1, 0.5)):
+        assert outside[i].any()
+        assert torch.allclose(norm[i][outside[i]], torch.tensor(wanted), atol=1e-3)
+    fixed = torch.linalg.vector_norm(Sense(lam=4e-4)._estimate(masked, 4e-4), dim=-3)
+    assert torch.allclose(fixed[fixed < 0.9], torch.tensor(0.2), atol=1e-3)

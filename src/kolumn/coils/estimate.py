@@ -27,7 +27,7 @@ def estimate_maps(acquisition: Acquisition, method: str = "espirit", **options: 
     Args:
         acquisition: k-space (*batch, coil, ky, kx).
         method: "espirit" or "walsh"; the keys of MAPS.
-        options: of that method.
+        options: of that method; a tensor (*batch) has a value for each entry.
 
     Returns:
         Tensor: complex (*batch, coil, y, x), with a leading set axis where ``n_maps`` > 1.
@@ -43,15 +43,20 @@ def estimate_maps(acquisition: Acquisition, method: str = "espirit", **options: 
         return torch.ones_like(k)
     batch = k.shape[:COIL]
     shape = (k.shape[-2], k.shape[-1])
-    entries = [acquisition.entry(*index) for index in product(*(range(n) for n in batch))]
+    places = list(product(*(range(n) for n in batch)))
+    entries = [acquisition.entry(*index) for index in places]
     blank = [len(entries) > 1 and not bool((entry.kspace != 0).any()) for entry in entries]
     if all(blank):
         raise CalibrationError("k-space is all zero; there is nothing to estimate maps from")
     found = [
-        None if skip else MAPS[method](calibration_block(entry, limit=_LIMIT), shape, **options)
-        for entry, skip in zip(entries, blank, strict=True)
+        None if skip else MAPS[method](calibration_block(entry, limit=_LIMIT), shape, **_own(options, index))
+        for entry, skip, index in zip(entries, blank, places, strict=True)
     ]
     like = next(m for m in found if m is not None)
     maps = [torch.zeros_like(like) if m is None else m for m in found]  # an empty slice of a volume has none
     stacked = torch.stack(maps, dim=like.ndim - 3)  # behind the set axis, if there is one
     return stacked.reshape(*stacked.shape[: like.ndim - 3], *batch, *k.shape[COIL:READOUT], *shape)
+
+
+def _own(options: dict[str, Any], index: tuple[int, ...]) -> dict[str, Any]:
+    return {name: float(v[index]) if isinstance(v, Tensor) else v for name, v in options.items()}

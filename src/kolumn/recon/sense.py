@@ -17,6 +17,7 @@ from ..solvers import conjugate_gradients
 from .sets import join_sets
 
 _LAM = 0.005  # where the noise cannot be told: about right for an SNR of 30
+_ROOM = 0.5  # norm of the maps in air, at most
 _MOST = 0.03  # what stands at the edge of a small k-space is signal as well
 
 
@@ -42,7 +43,8 @@ class Sense:
         max_iterations: stop after that many anyway.
         maps: how to estimate maps where the acquisition has none: "espirit" or "walsh".
         n_maps: sets of maps; 2 where the object is larger than the field of view (espirit only).
-        outside: norm of espirit's maps outside the body, 0 to 1; 0 gives a black background, as BART does.
+        outside: norm of espirit's maps outside the body, 0 to 1; 0 gives a black background, as BART does. None: 10
+            sqrt(lam), at most 0.5, so that air has room for its noise and, where there is little, none for aliases.
     """
 
     lam: float | None = None
@@ -50,7 +52,7 @@ class Sense:
     max_iterations: int = 50
     maps: str = "espirit"
     n_maps: int = 1
-    outside: float = 0.5
+    outside: float | None = None
 
     def __post_init__(self) -> None:
         if self.lam is not None and not self.lam >= 0:
@@ -59,7 +61,7 @@ class Sense:
             raise ArgumentError(f"tolerance is {self.tolerance}; wanted a number between 0 and 1")
         if self.max_iterations < 1:
             raise ArgumentError(f"max_iterations is {self.max_iterations}; wanted at least 1")
-        if not 0 <= self.outside <= 1:
+        if self.outside is not None and not 0 <= self.outside <= 1:
             raise ArgumentError(f"outside is {self.outside}; wanted a number from 0 to 1")
         if self.maps not in MAPS:
             raise ArgumentError(f"maps is {self.maps!r}; wanted {' or '.join(MAPS)}")
@@ -72,18 +74,29 @@ class Sense:
         Raises:
             CalibrationError: no maps came and there are too few calibration lines to estimate them.
         """
+        lam = noise_to_signal(acquisition) if self.lam is None else self.lam
         if acquisition.maps is None:
-            options = {"n_maps": self.n_maps, "outside": self.outside} if self.maps == "espirit" else {}
-            acquisition = replace(acquisition, maps=estimate_maps(acquisition, self.maps, **options))
+            acquisition = replace(acquisition, maps=self._estimate(acquisition, lam))
         A = encoding(acquisition)
         b = A.adjoint(acquisition.kspace)
-        lam = noise_to_signal(acquisition) if self.lam is None else self.lam
         steps = conjugate_gradients(lambda x: A.normal(x) + lam * x, b, _dot, self.tolerance)
         x = b
         for x, residual in islice(steps, self.max_iterations):  # noqa: B007, x is the result
             if bool((residual <= self.tolerance).all()):
                 break
         return join_sets(x * torch.linalg.vector_norm(A.coils.maps, dim=COIL))
+
+    def _estimate(self, acquisition: Acquisition, lam: Tensor | float) -> Tensor:
+        if self.maps != "espirit":
+            return estimate_maps(acquisition, self.maps)
+        outside: Tensor | float | None = self.outside
+        if outside is None:
+            room = 10 * torch.as_tensor(lam).sqrt()
+            outside = (
+                torch.where(room > 0, room, _ROOM).clamp_max(_ROOM).expand(1, *acquisition.kspace.shape[:COIL], 1, 1)
+            )
+            outside = outside.reshape(acquisition.kspace.shape[:COIL])
+        return estimate_maps(acquisition, self.maps, n_maps=self.n_maps, outside=outside)
 
 
 def _dot(a: Tensor, b: Tensor) -> Tensor:
