@@ -189,7 +189,7 @@ def acquire(
     Args:
         kspace: complex (*batch, coil, ky, kx), or (ky, kx) for one coil.
         mask: non-zero where sampled: (kx,), (ky, kx), or broadcasting to kspace. None: found from the zeros.
-        maps: complex (*batch, coil, y, x), or (set, *batch, coil, y, x).
+        maps: complex (*batch, coil, y, x), or (set, *batch, coil, y, x); see :func:`scale_maps`.
         noise: complex (coil, coil) covariance.
         calibration: complex (*batch, coil, cy, cx), a calibration block acquired apart.
         geometry: passed through.
@@ -221,6 +221,18 @@ def acquire(
     if not bool(m.any()):
         raise ArgumentError("the mask samples nothing: every entry is 0")
     return replace(result, kspace=torch.where(result.mask, k, torch.zeros((), dtype=k.dtype, device=k.device)))
+
+
+def scale_maps(maps: Tensor) -> Tensor:
+    """Maps whose largest root sum of squares over the coils is 1, as the methods take it; their ratios stay.
+
+    Args:
+        maps: complex (..., coil, y, x); all zero or not finite they stay as they are.
+    """
+    largest = torch.linalg.vector_norm(maps, dim=COIL).amax() if maps.ndim >= 3 and maps.numel() else torch.ones(())
+    # Maps of unit norm keep their bits.
+    wanted = bool(torch.isfinite(largest)) and float(largest) > 0 and abs(float(largest) - 1) > 1e-3
+    return maps / largest if wanted else maps
 
 
 def _like(name: str, x: Any, k: Tensor) -> Tensor | None:

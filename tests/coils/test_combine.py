@@ -54,3 +54,11 @@ def test_combine(batch):
     maps = maps / maps.norm(dim=0)
     image = draw(*batch, 5, 6, seed=2)
     torch.testing.assert_close(combine(maps * image.unsqueeze(-3), maps), image)
+
+
+def test_linear_image_can_be_differentiated():
+    k = torch.randn(3, 8, 9, dtype=torch.complex64, requires_grad=True)
+    image = linear_image(k)
+    assert torch.allclose(image, linear_image(k.detach()), rtol=1e-4, atol=1e-6)
+    image.sum().backward()
+    assert k.grad is not None and bool(k.grad.abs().sum() > 0)

@@ -12,7 +12,7 @@ from kolumn.coils import estimate_maps
 from kolumn.errors import ArgumentError
 from kolumn.fourier import fft2
 from kolumn.phantoms import ARRAYS, phantom
-from kolumn.recon import Sense
+from kolumn.recon import Sense, reconstruct
 from kolumn.recon.sense import noise_to_signal
 
 SHAPE = (5, 6)
@@ -224,17 +224,28 @@ def test_the_default_penalty_where_it_cannot_or_need_not_be_known():
     assert float(noise_to_signal(replace(acq, noise=40 * torch.eye(4, dtype=torch.complex128)))) == 0.03
 
 
-def test_air_gets_room_for_its_noise_entry_by_entry():
-    """Norm of the maps outside the body: 10 sqrt(lam), at most 0.5, and 0.5 where lam is 0."""
+def test_air_gets_room_for_its_noise_entry_by_entry(monkeypatch):
+    """Norm of the maps outside the body: 10 sqrt(lam) of the noise, at most 0.5, and 0.5 where lam is 0."""
     acq, _ = phantom("shepp-logan", (64, 66), n_coils=4, n_slices=3, snr=math.inf)
     mask = torch.arange(66) % 2 == 0
     mask[22:44] = True
     masked = acquire(acq.kspace, mask)
     lam = torch.tensor([0.0, 1e-4, 0.02]).reshape(1, 3, 1, 1)
-    norm = torch.linalg.vector_norm(Sense()._estimate(masked, lam), dim=-3)
-    outside = norm < 0.9
-    for i, wanted in enumerate((0.5, 0.1, 0.5)):
-        assert outside[i].any()
-        assert torch.allclose(norm[i][outside[i]], torch.tensor(wanted), atol=1e-3)
-    fixed = torch.linalg.vector_norm(Sense(lam=4e-4)._estimate(masked, 4e-4), dim=-3)
-    assert torch.allclose(fixed[fixed < 0.9], torch.tensor(0.2), atol=1e-3)
+    monkeypatch.setattr("kolumn.recon.sense.noise_to_signal", lambda acquisition: lam)
+    for sense in (Sense(), Sense(lam=0.3)):
+        norm = torch.linalg.vector_norm(sense._estimate(masked), dim=-3)
+        outside = norm < 0.9
+        for i, wanted in enumerate((0.5, 0.1, 0.5)):
+            assert outside[i].any()
+            assert torch.allclose(norm[i][outside[i]], torch.tensor(wanted), atol=1e-3)
+
+
+@pytest.mark.parametrize("factor", [0.01, 300.0, 2j])
+@pytest.mark.parametrize("method", ["zero-filled", "sense", "grappa"])
+def test_the_unit_of_maps_does_not_matter(method, factor):
+    acq, _ = phantom("anatomy", (48, 50), n_coils=5, snr=40.0)
+    mask = torch.arange(50) % 2 == 1
+    mask[16:36] = True
+    maps = ARRAYS["biot-savart"](5, (48, 50))
+    image, other = (reconstruct(acq.kspace, mask, m, method).abs() for m in (maps, factor * maps))
+    assert torch.allclose(image, other, rtol=1e-3, atol=1e-3 * float(image.max()))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from ..acquisition import Acquisition, Geometry, acquire
+from ..acquisition import Acquisition, Geometry, acquire, scale_maps
 from ..coils import MAPS
 from ..errors import ArgumentError
 from ..io import Scan, read_maps
@@ -60,7 +60,7 @@ def _read_maps(settings: Settings) -> Tensor:
     assert settings.maps is not None
     if not Path(settings.maps).exists() and not Path(f"{settings.maps}.cfl").exists():
         raise ArgumentError(f"maps {settings.maps!r}: there is no such file; wanted {', '.join(MAPS)}, or a file")
-    return read_maps(settings.maps)
+    return scale_maps(read_maps(settings.maps))
 
 
 def with_mask(acquisition: Acquisition, file: str | None) -> Acquisition:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from ..fourier import ifft2
 from ..shapes import COIL, PLANE
 
 
@@ -46,6 +47,8 @@ def linear_image(kspace: Tensor) -> Tensor:
     Args:
         kspace: complex (*batch, coil, ky, kx).
     """
+    if kspace.requires_grad:  # what follows writes into one buffer, which cannot be differentiated
+        return root_sum_of_squares(ifft2(kspace))
     batch, plane = kspace.shape[:COIL], kspace.shape[COIL + 1 :]
     flat = kspace.reshape(-1, *kspace.shape[COIL:])
     out = torch.empty(flat.shape[0], *plane, dtype=kspace.real.dtype, device=kspace.device)

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from torch import Tensor
 
-from ..acquisition import Acquisition, acquire
+from ..acquisition import Acquisition, acquire, as_complex, scale_maps
 from ..coils import estimate_maps
 from ..errors import ArgumentError
 from .grappa import Grappa
@@ -79,8 +79,8 @@ def reconstruct(
         kspace: array or tensor, complex (*batch, coil, ky, kx), or (ky, kx) for one coil; centred; columns (the last
             axis) are what the scan skips. A stack of single-coil slices is (slice, 1, ky, kx). An Acquisition will do.
         mask: non-zero where sampled, (kx,), (ky, kx) or broadcasting to ``kspace``; None: found from the zeros.
-        maps: sensitivity maps, complex (*batch, coil, y, x); None: estimated from the calibration lines where needed,
-            by espirit; or "espirit" or "walsh".
+        maps: sensitivity maps, complex (*batch, coil, y, x), of any unit; None: estimated from the calibration lines
+            where needed, by espirit; or "espirit" or "walsh".
         method: a key of METHODS, or "auto".
         options: of the method; see its class.
 
@@ -97,7 +97,7 @@ def reconstruct(
             raise ArgumentError("an Acquisition came, which has its own mask and maps; give those to acquire(...)")
         acquisition = kspace
     else:
-        acquisition = acquire(kspace, mask, maps)
+        acquisition = acquire(kspace, mask, None if maps is None else scale_maps(as_complex("maps", maps)))
     name = choose_method(acquisition) if method == "auto" else method
     return make_method(name, **options, **maps_option(name, how))(with_maps(acquisition, name, how))
 

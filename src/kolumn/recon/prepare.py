@@ -21,11 +21,12 @@ def prepare(acquisition: Acquisition, whitening: str = "auto", n_coils: int | No
     Args:
         acquisition: as read from a file.
         whitening: "scan" takes the noise scan, "edge" the edge of k-space, "none" leaves the coils as they are;
-            "auto" is "scan" where there is one.
+            "auto" is "scan" where there is one and the acquisition has no maps.
         n_coils: virtual coils to compress to; None: all coils as they are.
 
     Raises:
-        ArgumentError: an unknown way to whiten, no noise scan, or more coils than there are.
+        ArgumentError: an unknown way to whiten, no noise scan, maps that whitening would spoil, or more coils than
+            there are.
     """
     acquisition = _without_oversampling(acquisition)
     acquisition = _whitened(acquisition, whitening)
@@ -58,6 +59,10 @@ def _without_oversampling(acquisition: Acquisition) -> Acquisition:
 def _whitened(acquisition: Acquisition, whitening: str) -> Acquisition:
     if whitening not in WHITEN:
         raise ArgumentError(f"whitening is {whitening!r}; wanted one of {', '.join(WHITEN)}")
+    if acquisition.maps is not None and whitening in ("scan", "edge"):
+        raise ArgumentError(f"the maps fit the coils as they are, not whitened ones; leave out maps or {whitening!r}")
+    if acquisition.maps is not None:
+        return acquisition
     if whitening == "edge":
         return whiten(acquisition, noise_from_edge(acquisition))
     if whitening == "scan" and acquisition.noise is None:

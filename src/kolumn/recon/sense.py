@@ -44,7 +44,8 @@ class Sense:
         maps: how to estimate maps where the acquisition has none: "espirit" or "walsh".
         n_maps: sets of maps; 2 where the object is larger than the field of view (espirit only).
         outside: norm of espirit's maps outside the body, 0 to 1; 0 gives a black background, as BART does. None: 10
-            sqrt(lam), at most 0.5, so that air has room for its noise and, where there is little, none for aliases.
+            times the square root of the default lam, at most 0.5, so that air has room for its noise and, where
+            there is little, none for aliases; 0.5 where nothing is missing.
     """
 
     lam: float | None = None
@@ -76,7 +77,7 @@ class Sense:
         """
         lam = noise_to_signal(acquisition) if self.lam is None else self.lam
         if acquisition.maps is None:
-            acquisition = replace(acquisition, maps=self._estimate(acquisition, lam))
+            acquisition = replace(acquisition, maps=self._estimate(acquisition))
         A = encoding(acquisition)
         b = A.adjoint(acquisition.kspace)
         steps = conjugate_gradients(lambda x: A.normal(x) + lam * x, b, _dot, self.tolerance)
@@ -86,16 +87,13 @@ class Sense:
                 break
         return join_sets(x * torch.linalg.vector_norm(A.coils.maps, dim=COIL))
 
-    def _estimate(self, acquisition: Acquisition, lam: Tensor | float) -> Tensor:
+    def _estimate(self, acquisition: Acquisition) -> Tensor:
         if self.maps != "espirit":
             return estimate_maps(acquisition, self.maps)
         outside: Tensor | float | None = self.outside
         if outside is None:
-            room = 10 * torch.as_tensor(lam).sqrt()
-            outside = (
-                torch.where(room > 0, room, _ROOM).clamp_max(_ROOM).expand(1, *acquisition.kspace.shape[:COIL], 1, 1)
-            )
-            outside = outside.reshape(acquisition.kspace.shape[:COIL])
+            room = 10 * noise_to_signal(acquisition).sqrt()
+            outside = torch.where(room > 0, room, _ROOM).clamp_max(_ROOM).reshape(acquisition.kspace.shape[:COIL])
         return estimate_maps(acquisition, self.maps, n_maps=self.n_maps, outside=outside)
 
 

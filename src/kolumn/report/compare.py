@@ -95,7 +95,10 @@ def compare(
         raise ArgumentError("no methods to compare; give at least one, as in --methods zero-filled,sense")
     first = prepare(scan.load(0), "none")
     full = fully_sampled(first)
-    mask = make_mask((first.kspace.shape[-2], first.kspace.shape[-1])) if full else _own_mask(first)
+    mask = _own_mask(first)
+    if full:  # what is left of the file's own lines, a few of which may be missing
+        wish = make_mask((first.kspace.shape[-2], first.kspace.shape[-1]))
+        mask = replace(wish, samples=wish.samples & mask.samples)
     references: list[Tensor] = []
     images: dict[str, list[Tensor]] = {name: [] for name in makers}
     results = {name: Result() for name in makers}
