@@ -234,4 +234,4 @@ def test_sense_and_grappa_win_on_a_real_head(tmp_path, capsys):
         scores = json.loads((tmp_path / "r" / "metrics.json").read_text())["methods"]
         better, worse = scores[method], scores["zero-filled"]
         assert better["nmse"] < 0.7 * worse["nmse"] and better["hfen"] < 0.8 * worse["hfen"]
-        assert better["psnr"] > worse["psnr"] + 2 and better["ssim"] > worse["ssim"] + 0.01
+        assert better["psnr"] > worse["psnr"] + 2 and better["ssim"] > worse["ssim"] + 0.02

@@ -159,7 +159,9 @@ def test_no_calibration_lines(name):
     if name != "grappa":
         assert torch.isfinite(reconstruct(k[0], mask, maps, name).abs()).all()
     apart = acquire(k[0], mask, calibration=k[0, :, 8:33, 10:34])
-    assert error(make_method(name)(apart), linear_image(k[0])) < (0.2 if name in NEED_CALIBRATION else 0.8)
+    # So small a k-space has signal at its edge, which the defaults of sense take for noise.
+    method = make_method(name, **({"lam": 0.005, "outside": 0.4} if name == "sense" else {}))
+    assert error(method(apart), linear_image(k[0])) < (0.1 if name in NEED_CALIBRATION else 0.8)
 
 
 @pytest.mark.parametrize("name", METHODS)

@@ -95,10 +95,8 @@ def compare(
         raise ArgumentError("no methods to compare; give at least one, as in --methods zero-filled,sense")
     first = prepare(scan.load(0), "none")
     full = fully_sampled(first)
-    mask = _own_mask(first)
-    if full:  # what is left of the file's own lines, a few of which may be missing
-        wish = make_mask((first.kspace.shape[-2], first.kspace.shape[-1]))
-        mask = replace(wish, samples=wish.samples & mask.samples)
+    own = _own_mask(first)
+    mask = make_mask((first.kspace.shape[-2], first.kspace.shape[-1])) if full else own
     references: list[Tensor] = []
     images: dict[str, list[Tensor]] = {name: [] for name in makers}
     results = {name: Result() for name in makers}
@@ -116,7 +114,8 @@ def compare(
             _finish(result, torch.stack(images[name]), reference)
     if all(result.error for result in results.values()):
         raise ArgumentError("; ".join(f"{name} gave no image: {r.error}" for name, r in results.items()))
-    return Comparison(reference, mask.samples.cpu(), mask.to_dict(), results, _notes(scan, mask, full, results))
+    kept = replace(mask, samples=mask.samples & own.samples)  # a few of the file's own lines may be missing
+    return Comparison(reference, kept.samples.cpu(), kept.to_dict(), results, _notes(scan, kept, full, results))
 
 
 def undersampled(acquisition: Acquisition, samples: Tensor) -> Acquisition:
