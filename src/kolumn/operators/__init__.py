@@ -3,6 +3,8 @@
 from .coils import Coils
 from .encoding import Encoding, encoding
 from .fourier import Fourier
+from .gradient import Gradient, SymmetricGradient
 from .sampling import Sampling
+from .wavelet import Wavelet
 
-__all__ = ["Coils", "Encoding", "Fourier", "Sampling", "encoding"]
+__all__ = ["Coils", "Encoding", "Fourier", "Gradient", "Sampling", "SymmetricGradient", "Wavelet", "encoding"]

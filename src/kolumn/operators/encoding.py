@@ -10,10 +10,12 @@ from torch import Tensor
 
 from ..acquisition import Acquisition
 from ..errors import ArgumentError
-from ..shapes import PHASE, PLANE, READOUT
+from ..shapes import COIL, PHASE, PLANE, READOUT
 from .coils import Coils
 from .fourier import Fourier
 from .sampling import Sampling
+
+_BLOCK = 200_000  # samples that stay in a core's cache together with their maps, 1.6 MB of complex64
 
 
 @dataclass(frozen=True)
@@ -39,23 +41,58 @@ class Encoding:
         return self.coils.adjoint(self.fourier.adjoint(self.sampling.adjoint(kspace)))
 
     def normal(self, image: Tensor) -> Tensor:
-        """A^H A x, several times faster than one after the other.
+        """A^H A x at little more than the time of its FFTs, several times faster than one after the other.
 
         F^H M F is a circular convolution, which does not care where the image's origin is: no shifts are needed but
-        the mask's own. With whole columns skipped the transforms along the readout cancel, and 1-D ones remain.
+        the mask's own. With whole columns skipped the transforms along the readout cancel and rows are independent,
+        so a block of rows at a time stays in the cache; else a coil at a time does.
         """
-        coil_images = self.coils.forward(image)
-        k = torch.fft.fftn(coil_images, dim=self._dims)
-        k *= self._uncentred_mask
-        return self.coils.adjoint(torch.fft.ifftn(k, dim=self._dims))
+        if self._columns:
+            return torch.cat([self._block(image, rows, slice(None)) for rows in self._row_blocks], READOUT)
+        first, *others = (self._block(image, slice(None), coils) for coils in self._coil_blocks)
+        for other in others:
+            first = first + other
+        return first
+
+    def _block(self, image: Tensor, rows: slice, coils: slice) -> Tensor:
+        maps, conj = self.coils.maps[..., coils, rows, :], self._conj[..., coils, rows, :]
+        k = torch.fft.fftn(Coils(maps).forward(image[..., rows, :]), dim=self._dims)
+        k *= self._uncentred_mask if self._uncentred_mask.shape[COIL] == 1 else self._uncentred_mask[..., coils, :, :]
+        return (conj * torch.fft.ifftn(k, dim=self._dims)).sum(COIL)
+
+    @cached_property
+    def _columns(self) -> bool:
+        return self.sampling.mask.shape[READOUT] == 1
 
     @cached_property
     def _dims(self) -> tuple[int, ...]:
-        return (PHASE,) if self.sampling.mask.shape[READOUT] == 1 else PLANE
+        return (PHASE,) if self._columns else PLANE
 
     @cached_property
     def _uncentred_mask(self) -> Tensor:
-        return torch.fft.ifftshift(self.sampling.mask, self._dims)
+        mask = self.sampling.mask[(None,) * max(0, 3 - self.sampling.mask.ndim)]
+        return torch.fft.ifftshift(mask, self._dims).to(self.coils.maps.real.dtype)
+
+    @cached_property
+    def _conj(self) -> Tensor:
+        return self.coils.maps.conj().resolve_conj()
+
+    @cached_property
+    def _row_blocks(self) -> list[slice]:
+        maps = self.coils.maps
+        return _blocks(maps.shape[READOUT], maps[0].numel(), maps.device)
+
+    @cached_property
+    def _coil_blocks(self) -> list[slice]:
+        maps = self.coils.maps
+        return _blocks(maps.shape[COIL], maps[0].numel(), maps.device)
+
+
+def _blocks(n: int, elements: int, device: torch.device) -> list[slice]:
+    """Slices of an axis of length n that hold about _BLOCK of the elements each; one where caches do not matter."""
+    count = 1 if device.type != "cpu" else min(n, max(1, round(elements / _BLOCK)))
+    step = -(-n // count)
+    return [slice(i, min(i + step, n)) for i in range(0, n, step)]
 
 
 def encoding(acquisition: Acquisition) -> Encoding:

@@ -3,22 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-
-class Iterate(NamedTuple):
-    """State after an iteration.
-
-    Attributes:
-        x: the solution so far.
-        residual: norm of b - A x over the norm of b, per entry of the batch, as ``dot`` shapes it; 0 where b is 0.
-    """
-
-    x: Tensor
-    residual: Tensor
+from .iterate import Iterate
 
 
 def conjugate_gradients(
