@@ -3,6 +3,7 @@
 KolumnError                   one clear line: what came, what was wanted, what to do
 ├── ArgumentError             a wrong value or shape; also a ValueError
 ├── FormatError               a file that cannot be read, or is not what it says; also a ValueError
+├── ConvergenceError          an iteration that diverged; also an ArithmeticError
 ├── CalibrationError          no calibration lines where a method needs them; also a ValueError
 ├── MissingExtraError         an optional package is not installed; also an ImportError
 └── OutputError               a target that exists, or cannot be written; also an OSError
@@ -21,6 +22,10 @@ class ArgumentError(KolumnError, ValueError):
 
 class FormatError(KolumnError, ValueError):
     """A file cannot be read, or holds something else than it claims."""
+
+
+class ConvergenceError(KolumnError, ArithmeticError):
+    """An iteration diverged."""
 
 
 class CalibrationError(KolumnError, ValueError):

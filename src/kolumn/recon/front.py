@@ -13,7 +13,11 @@ from ..acquisition import Acquisition, acquire, as_complex, scale_maps
 from ..coils import estimate_maps
 from ..errors import ArgumentError
 from .grappa import Grappa
+from .llr import LocallyLowRank
 from .sense import Sense
+from .tgv import TotalGeneralizedVariation
+from .tv import TotalVariation
+from .wavelet import WaveletSparse
 from .zero_filled import ZeroFilled
 
 
@@ -29,6 +33,10 @@ METHODS: dict[str, type] = {
     "zero-filled": ZeroFilled,
     "sense": Sense,
     "grappa": Grappa,
+    "tv": TotalVariation,
+    "tgv": TotalGeneralizedVariation,
+    "wavelet": WaveletSparse,
+    "llr": LocallyLowRank,
 }
 
 
