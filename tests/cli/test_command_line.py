@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 import subprocess
@@ -72,7 +73,7 @@ def test_help_names_what_the_tables_hold(capsys):
     recon, compare = (" ".join(good(capsys, c, "--help").out.split()) for c in ("recon", "compare"))
     for name, cls in METHODS.items():
         assert name in recon
-        for option in cls.__dataclass_fields__:
+        for option in inspect.signature(cls).parameters:
             assert f"--{option.replace('_', '-')}" in recon.replace("- ", "-"), f"{name}: {option}"
     for kind in KINDS:
         assert f"{kind}," in compare.replace("- ", "-")

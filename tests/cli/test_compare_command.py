@@ -28,6 +28,7 @@ from kolumn.report import compare, undersampled
 
 FILES = ["metrics.json", "report.html", "report.png", "run.json"]
 METHODS = ["zero-filled", "sense", "grappa"]
+DIRECT = ["--methods", ",".join(METHODS)]
 
 
 def strict(path):
@@ -53,7 +54,7 @@ def magnitudes(acquisition, samples, method, **options):
 
 
 def test_scores_and_structure(file, samples, tmp_path, capsys):
-    result = good(capsys, "compare", file, "-o", tmp_path / "r", *MASK, "--lam", "0.1", "--rows", "3")
+    result = good(capsys, "compare", file, "-o", tmp_path / "r", *MASK, "--lam", "0.1", "--rows", "3", *DIRECT)
     assert sorted(p.name for p in (tmp_path / "r").iterdir()) == FILES
     metrics = strict(tmp_path / "r" / "metrics.json")
     assert list(metrics) == ["file", "mask", "methods", "notes"]
@@ -81,10 +82,11 @@ def test_scores_and_structure(file, samples, tmp_path, capsys):
     assert sense["nmse"] < zero["nmse"] / 2 and sense["psnr"] > zero["psnr"] + 3
 
     lines = result.out.splitlines()
-    assert lines[0].split() == ["method", "NMSE", "PSNR", "/", "dB", "SSIM", "HFEN", "seconds"]
+    header = ["method", "NMSE", "PSNR", "/", "dB", "SSIM", "HFEN", "iterations", "seconds", "objective", "lambda"]
+    assert lines[0].split() == header
     for line, (name, got) in zip(lines[1:], metrics["methods"].items(), strict=True):
         cells = [name, f"{got['nmse']:.5f}", f"{got['psnr']:.2f}", f"{got['ssim']:.4f}", f"{got['hfen']:.4f}"]
-        assert line.split() == [*cells, f"{got['seconds']:.2f}"]
+        assert line.split() == [*cells, "-", f"{got['seconds']:.2f}", "-", "-"]
     truly = f"mask truly {metrics['mask']['true_acceleration']:.2f}x"
     assert result.err == f"{truly}; report in {tmp_path / 'r' / 'report.html'}\n"
 
@@ -104,6 +106,7 @@ def test_record_of_the_run(file, tmp_path, capsys):
         "whiten": "edge",
         "device": "cpu",
         "dataset": None,
+        "convergence": False,
         "method_options": {"sense": {"lam": 0.1}, "zero-filled": {}},
     }
     digest = hashlib.sha256(file.read_bytes()).hexdigest()
@@ -119,7 +122,7 @@ def test_default_mask_and_seed(tmp_path, capsys):
     file = save(tmp_path / "a.npy", phantom(shape=(80, 96), n_coils=4)[0])
     good(capsys, "compare", file, "-o", tmp_path / "r")
     metrics = strict(tmp_path / "r" / "metrics.json")
-    assert list(metrics["methods"]) == METHODS
+    assert list(metrics["methods"]) == ["zero-filled", "sense", "tv", "wavelet"]
     assert metrics["mask"] == make_mask("random", (80, 96), 4, 0.08, 0).to_dict()
     assert metrics["mask"]["true_acceleration"] == 4
 
@@ -165,7 +168,7 @@ def test_noise_scan(tmp_path, capsys):
 def test_undersampled_file(file, tmp_path, capsys):
     """Images without scores, by its own mask and calibration lines."""
     good(capsys, "undersample", file, "-o", tmp_path / "u.h5", *MASK)
-    result = good(capsys, "compare", tmp_path / "u.h5", "-o", tmp_path / "r", "--acceleration", "9")
+    result = good(capsys, "compare", tmp_path / "u.h5", "-o", tmp_path / "r", "--acceleration", "9", *DIRECT)
     note = "u.h5 is itself undersampled (1.60x), so its own mask was used, there is no full reference, and nothing is"
     assert result.err.startswith(f"note: {note} scored\n")
     assert [line.split()[1:5] for line in result.out.splitlines()[1:]] == [["-"] * 4] * 3
@@ -208,7 +211,7 @@ def test_mask_of_a_file(file, samples, tmp_path, capsys):
 
 def test_one_method_fails_and_the_others_go_on(file, tmp_path, capsys):
     words = ["compare", file, "-o", tmp_path / "r", "--center", "0", "--acceleration", "2", "--seed", "1"]
-    result = good(capsys, *words)
+    result = good(capsys, *words, *DIRECT)
     metrics = strict(tmp_path / "r" / "metrics.json")
     for name in ("sense", "grappa"):
         got = metrics["methods"][name]
@@ -218,7 +221,7 @@ def test_one_method_fails_and_the_others_go_on(file, tmp_path, capsys):
         assert f"{name} gave no image: {got['error']}" in metrics["notes"]
     assert "error" not in metrics["methods"]["zero-filled"] and metrics["methods"]["zero-filled"]["nmse"] > 0
     rows = {line.split()[0]: line.split()[1:] for line in result.out.splitlines()[1:]}
-    assert rows["sense"] == rows["grappa"] == ["-"] * 5 and rows["zero-filled"][0] != "-"
+    assert rows["sense"] == rows["grappa"] == ["-"] * 8 and rows["zero-filled"][0] != "-"
     assert "sense gave no image" in (tmp_path / "r" / "report.html").read_text()
     line = bad(capsys, *words[:3], tmp_path / "s", *words[4:], "--methods", "sense,grappa")
     assert "sense gave no image" in line and "grappa gave no image" in line
@@ -266,12 +269,14 @@ def test_overwrite(file, tmp_path, capsys):
         (["--seed", "-1"], "seed is -1"),
         (["--methods", "sens"], "unknown method 'sens'"),
         (["--methods", ","], "no methods to compare"),
+        (["--methods", "sense", "--convergence"], "--convergence needs one of "),
         (["--whiten", "scan"], "no noise scan"),
         (["--whiten", "x"], "whitening is 'x'"),
         (["--device", "abacus"], "device 'abacus' cannot be used here"),
         (["--aceleration", "4"], "unknown option --aceleration; did you mean --acceleration? see `kolumn compare"),
-        (["--lam", "x"], "--lam is 'x'; wanted a number"),
-        (["--methods", "zero-filled", "--lam", "1"], "--lam is an option of sense, not of zero-filled"),
+        (["--methods", "sense", "--lam", "x"], "--lam is 'x'; wanted a number\n"),
+        (["--methods", "zero-filled,sense", "--lam", "x"], "--lam is 'x'; wanted a number for sense\n"),
+        (["--methods", "zero-filled", "--rows", "1"], "--rows is an option of grappa, not of zero-filled"),
         (["--dataset", "nosuch"], "has no dataset 'nosuch'; it has: "),
     ],
 )
@@ -325,6 +330,7 @@ def test_demo(tmp_path, capsys, monkeypatch):
     assert [p.name for p in tmp_path.iterdir()] == ["kolumn-demo"]
     assert sorted(p.name for p in (tmp_path / "kolumn-demo").iterdir()) == FILES
     metrics = strict(tmp_path / "kolumn-demo" / "metrics.json")
+    assert list(metrics["methods"]) == ["zero-filled", "sense", "grappa", "tv"]
     assert metrics["mask"]["kind"] == "equispaced" and metrics["mask"]["true_acceleration"] > 2
     scores = metrics["methods"]
     for name in ("sense", "grappa"):

@@ -224,7 +224,7 @@ def test_a_failed_method(tmp_path):
     c = comparison()
     c.results["broken"] = Result(error="no calibration")
     report(tmp_path / "r", c)
-    assert rows(c)[-1] == ("broken", "-", "-", "-", "-", "-")
+    assert rows(c)[-1] == ("broken", *["-"] * 8)
     saved = json.loads((tmp_path / "r" / "metrics.json").read_text())["methods"]
     assert saved["broken"] == {**dict.fromkeys(SCORES), "seconds": None, "error": "no calibration"}
     assert saved["method-0"] == {**SCORES, "seconds": 1.234}
@@ -233,9 +233,9 @@ def test_a_failed_method(tmp_path):
 def test_table():
     c = comparison()
     c.results["method-0"].scores["psnr"] = math.inf
-    assert HEADER == ("method", "NMSE", "PSNR / dB", "SSIM", "HFEN", "seconds")
-    assert rows(c)[0] == ("method-0", "0.01235", "inf", "0.9877", "0.4321", "1.23")
-    assert rows(comparison(scored=False))[1] == ("method-1", "-", "-", "-", "-", "2.47")
+    assert HEADER == ("method", "NMSE", "PSNR / dB", "SSIM", "HFEN", "iterations", "seconds", "objective", "lambda")
+    assert rows(c)[0] == ("method-0", "0.01235", "inf", "0.9877", "0.4321", "-", "1.23", "-", "-")
+    assert rows(comparison(scored=False))[1] == ("method-1", "-", "-", "-", "-", "-", "2.47", "-", "-")
 
 
 def test_json_is_strict(tmp_path):

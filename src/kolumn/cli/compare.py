@@ -22,7 +22,10 @@ from .options import (
 )
 
 Methods = Annotated[str, typer.Option(help="Names, with commas between them.")]
-DEFAULT_METHODS = "zero-filled,sense,grappa"
+DEFAULT_METHODS = "zero-filled,sense,tv,wavelet"
+Convergence = Annotated[
+    bool, typer.Option("--convergence", help="Plot the objective of iterative methods against time.")
+]
 
 
 def compare(
@@ -37,13 +40,15 @@ def compare(
     whiten: Whiten = "auto",
     device: Device = "auto",
     dataset: Dataset = None,
+    convergence: Convergence = False,
     overwrite: Overwrite = False,
 ) -> None:
     """Undersample a fully sampled file, reconstruct it by each method, and score against the full reference.
 
-    Writes metrics.json, report.png, report.html (one file, opens offline) and run.json into the folder. A file that
-    is itself undersampled is reconstructed from what it has, without scores. Any other --option goes to the methods
-    that have it.
+    Writes metrics.json, report.png, report.html (one file, opens offline) and run.json into the folder, and with
+    --convergence convergence.png (of the middle slice, solved once more). A file that is itself undersampled is
+    reconstructed from what it has, without scores. Any other --option goes to the methods that have it. For llr the
+    slices of the file are the frames of one dynamic series.
     """
     path, flags = file_and_flags(context, file)
     choices: dict[str, Any] = {
@@ -55,6 +60,7 @@ def compare(
         "whiten": whiten,
         "device": device,
         "dataset": dataset,
+        "convergence": convergence,
     }
     run_compare(context, Path(path), Path(output), choices, flags, overwrite)
 
@@ -78,7 +84,9 @@ def run_compare(
     from .console import print_table, progress, say
     from .options import choose_device, method_options
 
-    options = method_options(flags, choices["methods"])
+    options = method_options(flags, choices["methods"], seed=choices["seed"])
+    if choices["convergence"]:
+        _check_iterative(choices["methods"])
     check_folder(folder, overwrite)
     where = choose_device(choices["device"])
     scan = open_scan(file, choices["dataset"])
@@ -93,6 +101,7 @@ def run_compare(
             where,
             choices["whiten"],
             lambda name, i: step(f"{name}, slice {i}"),
+            choices["convergence"],
         )
     for note in result.notes:
         say(f"note: {note}")
@@ -102,3 +111,12 @@ def run_compare(
     )
     print_table(HEADER, rows(result))
     say(f"mask truly {result.mask['true_acceleration']:.2f}x; report in {folder / 'report.html'}")
+
+
+def _check_iterative(methods: list[str]) -> None:
+    from ..errors import ArgumentError
+    from ..recon import METHODS, method_class
+
+    if not any(hasattr(method_class(name), "solve") for name in methods):
+        able = ", ".join(name for name, cls in METHODS.items() if hasattr(cls, "solve"))
+        raise ArgumentError(f"--convergence needs one of {able} among --methods, which are {', '.join(methods)}")

@@ -8,8 +8,10 @@ from typing import Annotated, Any
 
 import typer
 
-from .compare import DEFAULT_METHODS, Methods, names, run_compare
+from .compare import Convergence, Methods, names, run_compare
 from .options import Acceleration, Center, Device, MaskKind, Overwrite, Seed, check_seed, flags_only
+
+DEFAULT_METHODS = "zero-filled,sense,grappa,tv"
 
 
 def demo(
@@ -21,6 +23,7 @@ def demo(
     seed: Seed = 0,
     methods: Methods = DEFAULT_METHODS,
     device: Device = "auto",
+    convergence: Convergence = False,
     overwrite: Overwrite = False,
 ) -> None:
     """Simulate a head in an 8-coil scanner, undersample it, compare the methods, and write the report."""
@@ -41,6 +44,7 @@ def demo(
         "whiten": "auto",
         "device": device,
         "dataset": None,
+        "convergence": convergence,
     }
     say("simulating a head of 256 x 256 pixels in an 8-coil array")
     with tempfile.TemporaryDirectory() as folder:

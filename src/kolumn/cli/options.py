@@ -93,12 +93,13 @@ def _check_names(context: typer.Context, flags: Flags) -> None:
             raise ArgumentError(f"unknown option {flag}; {hint}see `kolumn {context.info_name} --help`")
 
 
-def method_options(flags: Flags, methods: Iterable[str]) -> dict[str, dict[str, Any]]:
+def method_options(flags: Flags, methods: Iterable[str], **shared: Any) -> dict[str, dict[str, Any]]:
     """Flags as options of the methods that have them.
 
     Args:
         flags: from :func:`file_and_flags`.
         methods: names in METHODS.
+        shared: options of the command itself, for the methods that have one of that name.
 
     Returns:
         dict: options of each method.
@@ -109,7 +110,7 @@ def method_options(flags: Flags, methods: Iterable[str]) -> dict[str, dict[str, 
     from ..recon import METHODS, method_class
 
     kinds = {name: _kinds(method_class(name)) for name in methods}
-    options: dict[str, dict[str, Any]] = {name: {} for name in kinds}
+    options = {name: {key: value for key, value in shared.items() if key in kind} for name, kind in kinds.items()}
     for flag, value in flags:
         key = flag.removeprefix("--").replace("-", "_")
         takers = [name for name, kind in kinds.items() if key in kind]
@@ -117,7 +118,7 @@ def method_options(flags: Flags, methods: Iterable[str]) -> dict[str, dict[str, 
             owners = [name for name, cls in METHODS.items() if key in _kinds(cls)]
             raise ArgumentError(f"{flag} is an option of {', '.join(owners)}, not of {', '.join(kinds)}")
         for name in takers:
-            options[name][key] = _convert(flag, value, kinds[name][key])
+            options[name][key] = _convert(flag, value, kinds[name][key], f" for {name}" if len(kinds) > 1 else "")
     return options
 
 
@@ -127,24 +128,26 @@ def _flag(option: str) -> str:
 
 def _kinds(cls: type) -> dict[str, type]:
     hints = typing.get_type_hints(cls)
-    return {name: _without_none(hints.get(name, str)) for name in inspect.signature(cls).parameters}
+    return {name: _kind(hints.get(name, str)) for name in inspect.signature(cls).parameters}
 
 
-def _without_none(hint: Any) -> type:
-    """``float | None`` to ``float``: what a flag gives is never None."""
-    kinds = [kind for kind in typing.get_args(hint) if kind is not type(None)]
-    kind: type = kinds[0] if kinds else hint
-    return kind
+def _kind(hint: Any) -> type:
+    """What a flag's text becomes: float for ``float | None``, since a flag never says None; str where that will do."""
+    kinds = typing.get_args(hint) or (hint,)
+    return next((kind for kind in (str, bool, float, int) if kind in kinds), str)
 
 
-def _convert(flag: str, value: str | None, kind: type) -> Any:
-    wanted = {int: "a whole number", float: "a number"}.get(kind, "a word")
+_WANTED = {bool: "true or false", int: "a whole number", float: "a number", str: "a word"}
+_BOOLS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+
+
+def _convert(flag: str, value: str | None, kind: type, where: str = "") -> Any:
     if value is None:
-        raise ArgumentError(f"option {flag} needs a value: {wanted}")
+        raise ArgumentError(f"option {flag} needs a value: {_WANTED[kind]}")
     try:
-        return kind(value)
-    except ValueError as error:
-        raise ArgumentError(f"{flag} is {value!r}; wanted {wanted}") from error
+        return _BOOLS[value.lower()] if kind is bool else kind(value)
+    except (ValueError, KeyError) as error:
+        raise ArgumentError(f"{flag} is {value!r}; wanted {_WANTED[kind]}{where}") from error
 
 
 def check_seed(seed: int) -> int:

@@ -14,7 +14,7 @@ def recon(
     context: typer.Context,
     file: File,
     output: Annotated[str, typer.Option("--output", "-o", help="Image: .nii .nii.gz .h5 .npy .cfl .png")],
-    method: Annotated[str, typer.Option(help="zero-filled, sense, grappa, or auto.")] = "auto",
+    method: Annotated[str, typer.Option(help="zero-filled, sense, grappa, tv, tgv, wavelet, llr, or auto.")] = "auto",
     mask: Annotated[str | None, typer.Option(help=".npy file; else found from the data.")] = None,
     maps: Annotated[str | None, typer.Option(help="espirit, walsh, or a .npy or .cfl file (coil, y, x).")] = None,
     whiten: Whiten = "auto",
@@ -27,7 +27,10 @@ def recon(
     """Reconstruct the image of a k-space file.
 
     The suffix of the output chooses its format. Any other --option goes to the method: sense has --lam, --tolerance,
-    --max-iterations, --n-maps and --outside; grappa has --rows and --columns.
+    --max-iterations, --n-maps and --outside; grappa has --rows and --columns; tv, tgv, wavelet and llr have --lam
+    (auto, or a number, alone or as in 1.5sigma or 0.002max), --tolerance, --max-iterations, --seconds and --seed; tv
+    also --norm, wavelet --wavelet, --levels and --spin, llr --block and --spin. For llr the slices of the file are the
+    frames of one dynamic series.
     """
     import torch
 
@@ -36,8 +39,9 @@ def recon(
     from ..io import open_scan, write
     from ..io.atomic import check_target
     from ..io.formats import format_for
-    from ..recon import choose_method, make_method
+    from ..recon import choose_method, make_method, method_class
     from ..recon.front import maps_option, with_maps
+    from ..report.account import Account, account_text, join_accounts, limit_note, solve
     from .console import progress, say
     from .options import choose_device, method_options
     from .volume import Settings, pick_slices, reconstruct_slices, slice_geometry, with_mask
@@ -54,14 +58,21 @@ def recon(
     how = maps if maps in MAPS else None
     apply = make_method(name, **method_options(flags, [name])[name], **maps_option(name, how))
 
-    def reconstructor(acquisition: Acquisition, /) -> torch.Tensor:
-        return apply(with_maps(acquisition, name, how))
+    def work(acquisition: Acquisition) -> tuple[torch.Tensor, Account]:
+        return solve(apply, with_maps(acquisition, name, how))
 
-    images = []
+    images, accounts = [], []
+    series = getattr(method_class(name), "SERIES", False)
     with progress(f"{name} on {where}", len(chosen)) as step:
-        for image in reconstruct_slices(scan, chosen, reconstructor, settings):
-            images.append(image)
-            step()
+        for image, account in reconstruct_slices(scan, chosen, work, settings, series):
+            accounts.append(account)
+            for one in image.reshape(-1, *image.shape[-2:]):
+                images.append(one)
+                step()
     write(target, torch.stack(images), slice_geometry(scan.geometry, chosen), overwrite, {"method": name})
     y, x = images[0].shape
-    say(f"{name}: {len(images)} slice{'s' * (len(images) > 1)} of {y} x {x} in {target}")
+    total = join_accounts(accounts)
+    if note := limit_note(name, total):
+        say(f"note: {note}")
+    how_it_went = f"; {account_text(total)}" if total.iterations else ""
+    say(f"{name}: {len(images)} slice{'s' * (len(images) > 1)} of {y} x {x} in {target}{how_it_went}")

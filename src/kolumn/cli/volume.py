@@ -1,8 +1,8 @@
-"""A whole file, a slice at a time."""
+"""A whole file, a few slices at a time."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,8 +13,12 @@ from ..coils import MAPS
 from ..errors import ArgumentError
 from ..io import Scan, read_maps
 from ..masks import from_file
-from ..recon import Reconstructor
+from ..recon.parallel import parallel_map
 from ..recon.prepare import finish, prepare
+from ..report.account import Account
+from ..report.series import stack
+
+Solve = Callable[[Acquisition], tuple[Tensor, Account]]
 
 
 @dataclass(frozen=True)
@@ -37,21 +41,39 @@ class Settings:
 
 
 def reconstruct_slices(
-    scan: Scan, slices: Sequence[int], method: Reconstructor, settings: Settings
-) -> Iterator[Tensor]:
-    """Images (y, x) on the CPU, one slice in memory at a time.
+    scan: Scan, slices: Sequence[int], solve: Solve, settings: Settings, series: bool = False
+) -> Iterator[tuple[Tensor, Account]]:
+    """Images on the CPU with their accounts, in order.
+
+    Slices (y, x) are reconstructed side by side on the cores, as many in memory at a time as there are cores; they
+    are read in the calling thread, since not every reader may be used by several at once. On a GPU it is one by one.
+
+    Args:
+        scan: an open file.
+        slices: their numbers.
+        solve: prepared acquisition -> image and account.
+        settings: what else to do.
+        series: whether the slices are the frames of one dynamic series: one image (frame, y, x) comes of all.
 
     Raises:
         ArgumentError: a mask or maps that do not fit the file, or maps together with whitening or compression.
     """
     maps = None if settings.maps in (None, *MAPS) else _read_maps(settings)
-    for i in slices:
-        acquisition = with_mask(scan.load(i), settings.mask)
+
+    def work(acquisition: Acquisition) -> tuple[Tensor, Account]:
         acquisition = prepare(acquisition, "none" if maps is not None else settings.whitening, settings.n_coils)
         if maps is not None:
-            acquisition = replace(acquisition, maps=maps)
+            # behind the axis of the sets, if there is one, the frames need theirs
+            acquisition = replace(acquisition, maps=maps[:, None] if series and maps.ndim > 3 else maps)
         acquisition = acquisition.to(settings.device)
-        yield finish(method(acquisition), acquisition).cpu()
+        image, account = solve(acquisition)
+        return finish(image, acquisition).cpu(), account
+
+    loaded = (with_mask(scan.load(i), settings.mask) for i in slices)
+    if series:
+        yield work(stack(list(loaded)))
+        return
+    yield from (parallel_map if settings.device == "cpu" else map)(work, loaded)
 
 
 def _read_maps(settings: Settings) -> Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -16,8 +16,11 @@ from ..errors import ArgumentError, KolumnError
 from ..io.scan import Scan
 from ..masks import Mask
 from ..metrics import score
-from ..recon import make_method
+from ..recon import Reconstructor, make_method
 from ..recon.prepare import finish, prepare
+from ..recon.solution import Progress
+from .account import EMPTY, Account, join_accounts, limit_note, middle_history, solve
+from .series import stack
 
 FULL = 0.9  # a file with nine in ten columns counts as fully sampled: real ones lack a few at the edge
 
@@ -31,12 +34,16 @@ class Result:
         seconds: time of the reconstruction of all slices, estimates of the coils included.
         scores: by name of the metric; empty where there is no reference.
         error: why there is no image, or "".
+        account: of an iterative method.
+        history: of an iterative method on the middle slice, where it was asked for.
     """
 
     images: Tensor | None = None
     seconds: float = 0.0
     scores: dict[str, float] = field(default_factory=dict)
     error: str = ""
+    account: Account = EMPTY
+    history: tuple[Progress, ...] = ()
 
 
 @dataclass
@@ -71,8 +78,9 @@ def compare(
     device: str = "cpu",
     whitening: str = "auto",
     progress: Callable[[str, int], None] = lambda name, i: None,
+    convergence: bool = False,
 ) -> Comparison:
-    """Compare methods on one scan, a slice at a time.
+    """Compare methods on one scan, a slice at a time; those for a dynamic series get all slices as its frames.
 
     Each method sees the undersampled data alone. The reference is the root sum of squares of the coil images (the
     magnitude, for one coil) of all of k-space, with the same whitening. A scan that is itself undersampled is
@@ -86,36 +94,49 @@ def compare(
         device: where to compute.
         whitening: see :func:`kolumn.recon.prepare.prepare`.
         progress: called with the name of a method and the slice it is done with.
+        convergence: whether to keep the history of iterative methods on the middle slice, by solving that once more,
+            so that the times stay those without it.
 
     Raises:
         ArgumentError: no methods, an unknown one, a mask that does not fit, or no method that gave an image.
     """
-    makers = {name: make_method(name, **dict((options or {}).get(name, {}))) for name in methods}
-    if not makers:
+    runs = {name: _Run(make_method(name, **dict((options or {}).get(name, {})))) for name in methods}
+    if not runs:
         raise ArgumentError("no methods to compare; give at least one, as in --methods zero-filled,sense")
     first = prepare(scan.load(0), "none")
     full = fully_sampled(first)
     own = _own_mask(first)
     mask = make_mask((first.kspace.shape[-2], first.kspace.shape[-1])) if full else own
     references: list[Tensor] = []
-    images: dict[str, list[Tensor]] = {name: [] for name in makers}
-    results = {name: Result() for name in makers}
-    for i in range(scan.n_slices):
-        whole = _prepared(scan.load(i), mask.samples if full else None, whitening).to(device)
+    frames: list[Acquisition] = []
+    series = [name for name, run in runs.items() if getattr(run.method, "SERIES", False)]
+    for i, (whole, data) in enumerate(_slices(scan, mask.samples if full else None, whitening, device)):
         if full:
             references.append(finish(make_method("zero-filled")(whole), whole).abs().cpu())
-        data = undersampled(whole, mask.samples) if full else whole
-        for name, method in makers.items():
-            _run(name, method, data, results[name], images[name])
+        if series:
+            frames.append(data)
+        for name in (n for n in runs if n not in series):
+            runs[name].take(data, convergence and i == scan.n_slices // 2)
+            progress(name, i)
+    for name in series:
+        runs[name].take(stack(frames), convergence)
+        for i in range(scan.n_slices):
             progress(name, i)
     reference = torch.stack(references) if full else None
-    for name, result in results.items():
-        if not result.error:
-            _finish(result, torch.stack(images[name]), reference)
+    results = {name: run.finished(reference) for name, run in runs.items()}
     if all(result.error for result in results.values()):
         raise ArgumentError("; ".join(f"{name} gave no image: {r.error}" for name, r in results.items()))
     kept = replace(mask, samples=mask.samples & own.samples)  # a few of the file's own lines may be missing
     return Comparison(reference, kept.samples.cpu(), kept.to_dict(), results, _notes(scan, kept, full, results))
+
+
+def _slices(
+    scan: Scan, samples: Tensor | None, whitening: str, device: str
+) -> Iterator[tuple[Acquisition, Acquisition]]:
+    """Each slice, whole and with ``samples`` alone."""
+    for i in range(scan.n_slices):
+        whole = _prepared(scan.load(i), samples, whitening).to(device)
+        yield whole, whole if samples is None else undersampled(whole, samples)
 
 
 def undersampled(acquisition: Acquisition, samples: Tensor) -> Acquisition:
@@ -133,29 +154,46 @@ def _prepared(acquisition: Acquisition, samples: Tensor | None, whitening: str) 
     return whiten(plain, noise_from_edge(undersampled(plain, samples)))
 
 
-def _finish(result: Result, images: Tensor, reference: Tensor | None) -> None:
-    try:
-        result.scores = {} if reference is None else score(reference, images)
-        result.images = images
-    except KolumnError as error:  # NaN in the image, say, where the options made no sense
-        result.error = str(error)
-
-
 def _own_mask(acquisition: Acquisition) -> Mask:
     mask = acquisition.mask.reshape(-1, *acquisition.mask.shape[-2:])[0]
     return Mask("acquired", mask)
 
 
-def _run(name: str, method: Any, data: Acquisition, result: Result, images: list[Tensor]) -> None:
-    if result.error:
-        return
-    start = time.perf_counter()
-    try:
-        image = finish(method(data), data).abs()
-        images.append(image.cpu())  # waits for a GPU to finish
-    except KolumnError as error:
-        result.error = str(error)
-    result.seconds += time.perf_counter() - start
+@dataclass
+class _Run:
+    """One method on its way through the slices."""
+
+    method: Reconstructor
+    result: Result = field(default_factory=Result)
+    images: list[Tensor] = field(default_factory=list)
+
+    def take(self, data: Acquisition, history: bool) -> None:
+        """A slice, or all of them as one series; nothing more once one has failed."""
+        result = self.result
+        if result.error:
+            return
+        start = time.perf_counter()
+        try:
+            image, account = solve(self.method, data)
+            image = finish(image, data).abs().cpu()  # waits for a GPU to finish
+            result.seconds += time.perf_counter() - start
+            self.images.extend(image.reshape(-1, *image.shape[-2:]))
+            result.account = join_accounts([result.account, account])
+            if history:
+                result.history = middle_history(self.method, data)
+        except KolumnError as error:
+            result.error = str(error)
+
+    def finished(self, reference: Tensor | None) -> Result:
+        """The result, with its scores where there is a reference."""
+        if not self.result.error:
+            images = torch.stack(self.images)
+            try:
+                self.result.scores = {} if reference is None else score(reference, images)
+                self.result.images = images
+            except KolumnError as error:  # NaN in the image, say, where the options made no sense
+                self.result.error = str(error)
+        return self.result
 
 
 def _notes(scan: Scan, mask: Mask, full: bool, results: Mapping[str, Result]) -> list[str]:
@@ -166,4 +204,6 @@ def _notes(scan: Scan, mask: Mask, full: bool, results: Mapping[str, Result]) ->
             "there is no full reference, and nothing is scored"
         )
     notes += [f"{name} gave no image: {r.error}" for name, r in results.items() if r.error]
+    limits = [limit_note(name, r.account) for name, r in results.items() if not r.error]
+    notes += [note for note in limits if note]
     return notes

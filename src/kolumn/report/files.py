@@ -1,4 +1,4 @@
-"""The four files of a report: metrics.json, report.png, report.html, run.json."""
+"""The files of a report: metrics.json, report.png, report.html, run.json, and convergence.png if it is wanted."""
 
 from __future__ import annotations
 
@@ -13,20 +13,26 @@ from typing import Any
 
 from ..errors import OutputError
 from ..metrics import METRICS
+from .account import account_record
 from .compare import Comparison
+from .convergence import iterative, save_convergence
 from .figure import printable, save_figure
 from .page import save_page
 
 NAMES = ("metrics.json", "report.png", "report.html", "run.json")
+CONVERGENCE = "convergence.png"
 
 
 def check_folder(folder: Path, overwrite: bool) -> None:
     """Raise OutputError where a report stands already, or the folder cannot be one."""
     if folder.exists() and not folder.is_dir():
         raise OutputError(f"{folder} is a file; give the name of a folder for the report")
-    taken = [name for name in NAMES if (folder / name).exists()]
+    taken = [name for name in (*NAMES, CONVERGENCE) if (folder / name).exists()]
     if taken and not overwrite:
         raise OutputError(f"{folder} already holds {', '.join(taken)}; choose another folder or pass --overwrite")
+    for name in taken:
+        if (folder / name).is_dir():
+            raise OutputError(f"{folder / name} is a directory, where the report has a file; choose another folder")
     above = folder if folder.exists() else folder.parent
     if not above.is_dir():
         raise OutputError(f"the folder {above} does not exist; create it first")
@@ -43,8 +49,7 @@ def metrics_record(comparison: Comparison, file: str) -> dict[str, Any]:
     for name, result in comparison.results.items():
         scores = {k: v if math.isfinite(v) else None for k, v in result.scores.items()}
         methods[name] = {**empty, **scores, "seconds": None if result.error else result.seconds}
-        if result.error:
-            methods[name]["error"] = result.error
+        methods[name] |= {"error": result.error} if result.error else account_record(result.account)
     return {"file": file, "mask": comparison.mask, "methods": methods, "notes": comparison.notes}
 
 
@@ -88,10 +93,15 @@ def save_report(
         (beside / "metrics.json").write_text(_json(metrics_record(comparison, file)))
         (beside / "run.json").write_text(_json(run))
         save_figure(beside / "report.png", comparison, title)
-        save_page(beside / "report.html", comparison, beside / "report.png", title, run)
+        plots = [beside / CONVERGENCE] if iterative(comparison) else []
+        for plot in plots:
+            save_convergence(plot, comparison, title)
+        save_page(beside / "report.html", comparison, beside / "report.png", title, run, *plots)
         folder.mkdir(exist_ok=True)
-        for name in NAMES:
+        for name in (*NAMES, *(plot.name for plot in plots)):
             os.replace(beside / name, folder / name)
+        if not plots:
+            (folder / CONVERGENCE).unlink(missing_ok=True)  # of the report that stood here
     except OSError as error:
         raise OutputError(f"cannot write {folder}: {error.strerror or error}") from error
     finally:

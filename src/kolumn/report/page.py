@@ -19,7 +19,14 @@ from .figure import grey_window, middle
 from .table import HEADER, rows
 
 
-def save_page(path: Path, comparison: Comparison, figure: Path, title: str, run: Mapping[str, Any]) -> None:
+def save_page(
+    path: Path,
+    comparison: Comparison,
+    figure: Path,
+    title: str,
+    run: Mapping[str, Any],
+    convergence: Path | None = None,
+) -> None:
     """Write the report as a single HTML file.
 
     Args:
@@ -28,6 +35,7 @@ def save_page(path: Path, comparison: Comparison, figure: Path, title: str, run:
         figure: the PNG made by :func:`save_figure`, embedded.
         title: heading.
         run: the record of the run, printed at the end.
+        convergence: the PNG made by :func:`save_convergence`, embedded; None: left out.
     """
     window = grey_window(comparison)
     pictures = {} if comparison.reference is None else {"full reference": comparison.reference}
@@ -41,6 +49,8 @@ def save_page(path: Path, comparison: Comparison, figure: Path, title: str, run:
         mask=comparison.mask,
         pictures={name: _png(middle(images), window) for name, images in pictures.items()},
         figure=base64.b64encode(figure.read_bytes()).decode(),
+        convergence=base64.b64encode(convergence.read_bytes()).decode() if convergence else "",
+        iterative=any(r.account.iterations for r in comparison.results.values()),
         run=json.dumps(run, indent=2),
     )
     path.write_text(page, encoding="utf-8", errors="replace")
