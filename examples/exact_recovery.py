@@ -5,7 +5,6 @@
 # phantom is 256 x 256, the lines are 22, lambda goes to zero, and the error falls below 1e-4.
 
 # %%
-import sys
 from pathlib import Path
 
 import matplotlib
@@ -73,10 +72,10 @@ def main(folder: Path) -> None:
     figure, axes = pyplot.subplots(1, 4, figsize=(12, 3.4), layout="constrained")
     titles = ("truth", f"{LINES} radial lines", "zero-filled", f"least TV, error {relative_error(found, truth):.0e}")
     for axis, image, title in zip(axes, (truth.abs(), mask.float(), zero.abs(), found.abs()), titles, strict=True):
-        axis.imshow(image, cmap="gray", vmin=0, vmax=1 if title == titles[1] else 0.5)
+        axis.imshow(image.numpy(), cmap="gray", vmin=0, vmax=1 if title == titles[1] else 0.5)
         axis.set(title=title, xticks=[], yticks=[])
     figure.savefig(folder / "exact_recovery.png", dpi=80)
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1] if len(sys.argv) > 1 else "."))
+    main(Path())

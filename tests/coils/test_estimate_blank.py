@@ -11,6 +11,8 @@ from kolumn.errors import CalibrationError
 from kolumn.phantoms import phantom
 from kolumn.recon import METHODS, reconstruct
 
+IMAGES = [name for name, cls in METHODS.items() if not getattr(cls, "SERIES", False)]
+
 
 def volume_with_a_blank_slice() -> tuple[Acquisition, torch.Tensor]:
     scan, _ = phantom("shepp-logan", (40, 44), n_coils=4, n_slices=3, snr=50.0)
@@ -21,7 +23,7 @@ def volume_with_a_blank_slice() -> tuple[Acquisition, torch.Tensor]:
     return Acquisition(kspace, mask[None]), kspace
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", IMAGES)
 def test_a_blank_slice_is_blank_and_the_others_are_as_alone(method: str) -> None:
     scan, kspace = volume_with_a_blank_slice()
     image = reconstruct(scan, method=method)
@@ -47,12 +49,14 @@ def test_nothing_but_blank_slices_is_an_error() -> None:
 
 
 @pytest.mark.parametrize("how", ["espirit", "walsh"])
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", IMAGES)
 def test_maps_by_name_work_for_every_method(method: str, how: str) -> None:
     scan, _ = phantom("shepp-logan", (40, 44), n_coils=4, snr=50.0)
     image = reconstruct(scan.kspace, method=method, maps=how)
     assert image.is_complex()
     if method != "sense":
-        maps = estimate_maps(scan, how)
+        air = {"outside": 1.0} if how == "espirit" and hasattr(METHODS[method], "solve") else {}
+        maps = estimate_maps(scan, how, **air)
         assert torch.equal(image, reconstruct(scan.kspace, maps=maps, method=method))
-        assert not torch.equal(image, reconstruct(scan.kspace, method=method))
+        if how == "walsh" or not air:
+            assert not torch.equal(image, reconstruct(scan.kspace, method=method))

@@ -18,7 +18,7 @@ from .penalty import Penalty
 from .task import State, Task, diverged
 
 _FIRST, _STEP, _TRIALS = 0.03, 10**-0.4, 7  # of the largest magnitude of A^H y
-_WITHIN = 1.03  # what still counts as predicting well
+_WITHIN = 1.05  # what still counts as predicting well
 _FLOOR = 0.05  # of the noise, where coils can amplify it
 _PAST = 1.3
 _TIME = 0.5  # of the time, where there is a limit
@@ -27,7 +27,7 @@ _TIME = 0.5  # of the time, where there is a limit
 def choose_lam(
     entry: Acquisition, task: Task, penalty: Callable[[Tensor], Penalty], seed: int, clock: Clock
 ) -> tuple[float, State]:
-    """The least lambda whose predicted error is within 3 % of the best, and the state to go on from.
+    """The least lambda whose predicted error is within 5 % of the best, and the state to go on from.
 
         E(lambda) = ||(M - H) r||^2 + n / n_H ||H r||^2,  r = F S x_lambda - y,
         x_lambda = argmin 1/2 ||(M - H) F S x - y||^2 + lambda R(x)

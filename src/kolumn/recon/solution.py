@@ -31,7 +31,7 @@ class Solution:
     Attributes:
         image: complex (*batch, y, x).
         lam: regularisation strength, in ``unit``.
-        unit: "sigma" (the noise of a coil) or "max" (the largest magnitude of A^H y); see docs/concepts/compressed-sensing.md.
+        unit: "sigma" (the noise of a coil) or "max" (the largest magnitude of A^H y); see docs/concepts.
         iterations: of the last solve; those that chose lambda are not among them.
         objective: 1/2 ||A x - y||^2 + lambda R(x) at the end, in the units of the data squared.
         stopped: why it ended: "tolerance", "iterations" or "seconds".
