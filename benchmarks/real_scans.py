@@ -1,6 +1,7 @@
 """Every method on every real scan of a folder: the tables of docs/results.md.
 
-    python benchmarks/real_scans.py ../shared/data [--seeds 5]
+    python benchmarks/real_scans.py ../shared/data [--seeds 5] [--masks random4,equispaced2,equispaced3]
+        [--methods zero-filled,sense,grappa,tv,wavelet] [--files brain_gre,siemens]
 
 Reference: root sum of squares (magnitude, for one coil) of the fully sampled file; scores over the whole volume.
 Files that are themselves undersampled, or hold no k-space, are left out.
@@ -19,13 +20,21 @@ from kolumn.io import Scan, open_scan
 from kolumn.masks import make_mask
 from kolumn.report import compare, fully_sampled
 
-METHODS = ("zero-filled", "sense", "grappa")
-MASKS = (("random", 4.0), ("equispaced", 2.0), ("equispaced", 3.0))
+CENTRE = 0.08
+LINEAR = ("zero-filled", "sense", "grappa")
+MASKS = {  # kind, acceleration, methods
+    "random4": ("random", 4.0, (*LINEAR, "tv", "wavelet")),
+    "equispaced2": ("equispaced", 2.0, (*LINEAR, "tv")),
+    "equispaced3": ("equispaced", 3.0, (*LINEAR, "tv")),
+}
 
 
-def scans(folder: Path) -> list[Scan]:
+def scans(folder: Path, parts: list[str] | None = None) -> list[Scan]:
+    """The fully sampled files of a folder, or those of them with one of ``parts`` in their names."""
     found = []
     for path in sorted(folder.iterdir()):
+        if parts and not any(part in path.name for part in parts):
+            continue
         try:
             scan = open_scan(path)
             if fully_sampled(scan.load(0)):
@@ -33,6 +42,10 @@ def scans(folder: Path) -> list[Scan]:
         except KolumnError:
             continue
     return found
+
+
+def names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",")]
 
 
 def spread(values: list[float], digits: int) -> str:
@@ -44,22 +57,31 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("folder", type=Path)
     parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--masks", type=names, default=list(MASKS), help=", ".join(MASKS))
+    parser.add_argument("--methods", type=names, help="of those that a mask has; all by default")
+    parser.add_argument("--files", type=names, help="parts of their names; all by default")
     options = parser.parse_args()
     print(machine())
-    for kind, acceleration in MASKS:
-        seeds = range(options.seeds)
+    for name in options.masks:
+        kind, acceleration, methods = MASKS[name]
+        methods = [m for m in methods if options.methods is None or m in options.methods]
         print(f"\n### {kind}, {acceleration:g}x, 8 % centre, n = {options.seeds} seeds: mean (least to most)\n")
-        print("| file | method | NMSE | PSNR / dB | SSIM | HFEN |\n|---|---|---|---|---|---|")
-        for scan in scans(options.folder):
-            runs = [
-                compare(scan, lambda s, seed=seed: make_mask(kind, s, acceleration, 0.08, seed), METHODS)  # noqa: B023
-                for seed in seeds
-            ]
-            for method in METHODS:
-                scores = [r.results[method].scores for r in runs if not r.results[method].error]
-                columns = [("nmse", 4), ("psnr", 2), ("ssim", 3), ("hfen", 3)]
-                cells = [spread([s[name] for s in scores], digits) for name, digits in columns] if scores else ["-"] * 4
-                print(f"| {scan.path.name} | {method} | {' | '.join(cells)} |", flush=True)
+        print("| file | method | NMSE | PSNR / dB | SSIM | HFEN |\n|---|---|---|---|---|---|", flush=True)
+        for scan in scans(options.folder, options.files):
+            table(scan, kind, acceleration, methods, options.seeds)
+
+
+def table(scan: Scan, kind: str, acceleration: float, methods: list[str], seeds: int) -> None:
+    """The rows of one scan."""
+    runs = [
+        compare(scan, lambda shape, seed=seed: make_mask(kind, shape, acceleration, CENTRE, seed), methods)
+        for seed in range(seeds)
+    ]
+    for method in methods:
+        scores = [r.results[method].scores for r in runs if not r.results[method].error]
+        columns = [("nmse", 4), ("psnr", 2), ("ssim", 3), ("hfen", 3)]
+        cells = [spread([s[name] for s in scores], digits) for name, digits in columns] if scores else ["-"] * 4
+        print(f"| {scan.path.name} | {method} | {' | '.join(cells)} |", flush=True)
 
 
 if __name__ == "__main__":
