@@ -229,7 +229,10 @@ def scale_maps(maps: Tensor) -> Tensor:
     Args:
         maps: complex (..., coil, y, x); all zero or not finite they stay as they are.
     """
-    largest = torch.linalg.vector_norm(maps, dim=COIL).amax() if maps.ndim >= 3 and maps.numel() else torch.ones(())
+    largest = torch.ones(())
+    if maps.ndim >= 3 and maps.numel():
+        energy = torch.view_as_real(maps.resolve_conj()).square().sum(COIL - 1)  # far faster than vector_norm
+        largest = (energy[..., 0] + energy[..., 1]).amax().sqrt()
     # Maps of unit norm keep their bits.
     wanted = bool(torch.isfinite(largest)) and float(largest) > 0 and abs(float(largest) - 1) > 1e-3
     return maps / largest if wanted else maps

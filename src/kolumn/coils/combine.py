@@ -20,8 +20,8 @@ def root_sum_of_squares(coil_images: Tensor) -> Tensor:
     Returns:
         Tensor: real (*batch, y, x).
     """
-    parts = torch.view_as_real(coil_images.resolve_conj())
-    return parts.square().sum(dim=(COIL - 1, -1)).sqrt()
+    energy = torch.view_as_real(coil_images.resolve_conj()).square().sum(COIL - 1)  # far faster than vector_norm
+    return (energy[..., 0] + energy[..., 1]).sqrt()
 
 
 def combine(coil_images: Tensor, maps: Tensor) -> Tensor:

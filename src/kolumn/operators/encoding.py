@@ -56,9 +56,13 @@ class Encoding:
 
     def _block(self, image: Tensor, rows: slice, coils: slice) -> Tensor:
         maps, conj = self.coils.maps[..., coils, rows, :], self._conj[..., coils, rows, :]
+        mask = self._uncentred_mask if self._uncentred_mask.shape[COIL] == 1 else self._uncentred_mask[..., coils, :, :]
         k = torch.fft.fftn(Coils(maps).forward(image[..., rows, :]), dim=self._dims)
-        k *= self._uncentred_mask if self._uncentred_mask.shape[COIL] == 1 else self._uncentred_mask[..., coils, :, :]
-        return (conj * torch.fft.ifftn(k, dim=self._dims)).sum(COIL)
+        torch.view_as_real(k).flatten(-2).mul_(mask)  # real numbers: what is complex times real converts first
+        z = torch.fft.ifftn(k, dim=self._dims)
+        if len(conj) > 1 or z.requires_grad:
+            return (conj * z).sum(COIL)
+        return z.mul_(conj[0]).sum(COIL)[None]
 
     @cached_property
     def _columns(self) -> bool:
@@ -71,7 +75,7 @@ class Encoding:
     @cached_property
     def _uncentred_mask(self) -> Tensor:
         mask = self.sampling.mask[(None,) * max(0, 3 - self.sampling.mask.ndim)]
-        return torch.fft.ifftshift(mask, self._dims).to(self.coils.maps.real.dtype)
+        return torch.fft.ifftshift(mask, self._dims).to(self.coils.maps.real.dtype).repeat_interleave(2, -1)
 
     @cached_property
     def _conj(self) -> Tensor:

@@ -105,7 +105,7 @@ class CompressedSensing(ABC):
         batch = acquisition.kspace.shape[: COIL - 1 if self.SERIES else COIL]
         unit = unit_of(parse_strength(self.lam), acquisition)
         places = list(product(*(range(n) for n in batch)))
-        entries = (acquisition.entry(*place) for place in places)
+        entries = (acquisition.entry(*place) if place else acquisition for place in places)
         done = list(parallel_map(lambda entry: self._solve(entry, unit, history), entries))
         image = torch.stack([d.image for d in done]).reshape(*batch, *done[0].image.shape)
         return Solution(
@@ -122,7 +122,8 @@ class CompressedSensing(ABC):
         clock = Clock(self.seconds)
         if not bool((entry.kspace != 0).any()):  # an empty slice of a volume
             return _nothing(entry)
-        entry = replace(entry, maps=self.estimate(entry) if entry.maps is None else scale_maps(entry.maps))
+        maps = self.estimate(entry) if entry.maps is None else scale_maps(entry.maps)
+        entry = entry if maps is entry.maps else replace(entry, maps=maps)
         task = Task(entry, self.penalty)
         if not task.scale > 0:  # maps that see nothing
             return _nothing(entry)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from ..acquisition import Acquisition
+from ..coils import root_sum_of_squares
 from ..errors import ConvergenceError
 from ..operators import encoding
 from ..shapes import COIL, PLANE
@@ -149,7 +150,7 @@ class Task:
     def image(self, u: Tensor) -> Tensor:
         """The image (y, x), in the units of the data, where the maps see nothing 0."""
         x = self.penalty.image(u) * self.scale
-        return join_sets(x * torch.linalg.vector_norm(self.A.coils.maps, dim=COIL))
+        return join_sets(x * root_sum_of_squares(self.A.coils.maps))
 
 
 def _dot(a: Tensor, b: Tensor) -> Tensor:

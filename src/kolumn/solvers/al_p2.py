@@ -85,17 +85,18 @@ def al_p2(
         relaxation: a, in (0, 2).
     """
     x, U, V, h = state.x, state.U.clone(), state.V.clone(), state.h.clone()
+    work = torch.empty_like(h)  # memory that is asked for anew costs more time here than the sums do
     while True:
         z = prox(h)
-        r = KH(torch.sub(z, h).add_(z)).mul_(rho).add_(b)
+        r = KH(torch.sub(z, h, out=work).add_(z)).mul_(rho).add_(b)
         if normal is not None:
             r = r.add_(U, alpha=mu).add_(V, alpha=mu - 1)
         x_before, x = x, invert(r)
         if normal is not None:
             Gx = normal(x)
-            _towards(U, x - Gx, relaxation)
             _towards(V, Gx, relaxation * mu / (1 + mu))
-        h.add_(K(x) - z, alpha=relaxation)
+            _towards(U, torch.sub(x, Gx, out=Gx), relaxation)
+        h.add_(torch.sub(K(x), z, out=work), alpha=relaxation)
         yield SplitIterate(x, _relative(x, x_before), U, V, h)
 
 
@@ -105,8 +106,13 @@ def _towards(a: Tensor, b: Tensor, weight: float) -> None:
 
 
 def _relative(x: Tensor, before: Tensor) -> Tensor:
-    change, size = torch.linalg.vector_norm(_real(x - before)), torch.linalg.vector_norm(_real(x))
-    return torch.where(size > 0, change / size, torch.zeros_like(size))
+    change, size = _energy(x - before), _energy(x)
+    return torch.where(size > 0, change / size, torch.zeros_like(size)).sqrt()
+
+
+def _energy(x: Tensor) -> Tensor:
+    flat = _real(x).flatten()
+    return torch.dot(flat, flat)
 
 
 def _real(x: Tensor) -> Tensor:
