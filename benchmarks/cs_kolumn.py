@@ -16,7 +16,7 @@ from kolumn.recon import METHODS
 def _method(problem: Problem, n: int):
     """The method of the problem's regulariser at its lambda, for n iterations exactly."""
     relative = problem.lam / float(problem.start.abs().max())
-    still = {"spin": False} if problem.regulariser == "wavelet" else {}  # without the random shifts
+    still = {"wavelet": "db4", "spin": False} if problem.regulariser == "wavelet" else {}  # without random shifts
     return METHODS[problem.regulariser](lam=f"{relative:.9g}max", tolerance=0, max_iterations=n, **still)
 
 
