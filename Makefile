@@ -26,6 +26,7 @@ types: $(TEST_INSTALLED)
 bench: $(TEST_INSTALLED)
 	$(BIN)/python benchmarks/linear.py
 	$(BIN)/python benchmarks/espirit.py
+	$(BIN)/python benchmarks/compressed_sensing.py --volume
 
 # torch first and pinned, else an installer picks a newer one with gigabytes of CUDA.
 $(BIN)/python: constraints.txt
