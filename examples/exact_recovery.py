@@ -1,8 +1,9 @@
 # %% [markdown]
 # # Exact recovery from few lines
 # Candes, Romberg and Tao (2006, doi:10.1109/TIT.2005.862083): an image that is constant in pieces comes back *exactly*
-# from a few radial lines of its Fourier transform, by the least total variation among all images that fit. Here the
-# phantom is 256 x 256, the lines are 22, lambda goes to zero, and the error falls below 1e-4.
+# from a few radial lines of its Fourier transform, by the least total variation among all images that fit. Here it is
+# the head of Shepp and Logan with jagged edges, 320 x 320, from 28 lines, 9 % of k-space, without noise; lambda goes to
+# zero, and the error falls below 1e-4. (From 22 lines of 256 x 256 there is another image of less variation.)
 
 # %%
 from pathlib import Path
@@ -12,35 +13,16 @@ import torch
 
 import kolumn
 from kolumn.fourier import fft2
+from kolumn.phantoms import shepp_logan
 from kolumn.recon import TotalVariation
 
 matplotlib.use("Agg")
 from matplotlib import pyplot
 
-SIZE, LINES = 256, 22
+SIZE, LINES = 320, 28
 
 
 # %%
-def pieces(n: int) -> torch.Tensor:
-    """A head of ellipses, each of one value, without any blur at their edges."""
-    y, x = torch.meshgrid(torch.linspace(-1, 1, n), torch.linspace(-1, 1, n), indexing="ij")
-    image = torch.zeros(n, n)
-    for value, a, b, x0, y0, angle in (
-        (1.0, 0.69, 0.92, 0.0, 0.0, 0.0),
-        (-0.8, 0.66, 0.87, 0.0, -0.02, 0.0),
-        (-0.2, 0.11, 0.31, 0.22, 0.0, -0.31),
-        (-0.2, 0.16, 0.41, -0.22, 0.0, 0.31),
-        (0.1, 0.21, 0.25, 0.0, 0.35, 0.0),
-        (0.1, 0.05, 0.05, 0.0, 0.1, 0.0),
-        (0.1, 0.05, 0.03, -0.08, -0.6, 0.0),
-        (0.1, 0.03, 0.05, 0.06, -0.6, 0.0),
-    ):
-        c, s = torch.cos(torch.tensor(angle)), torch.sin(torch.tensor(angle))
-        u, v = (x - x0) * c + (y - y0) * s, (y - y0) * c - (x - x0) * s
-        image += value * ((u / a) ** 2 + (v / b) ** 2 <= 1)
-    return image
-
-
 def radial(n: int, lines: int) -> torch.Tensor:
     """Samples of the grid that lie nearest to lines through the centre of k-space, at equal angles."""
     mask = torch.zeros(n, n, dtype=torch.bool)
@@ -57,7 +39,7 @@ def relative_error(image: torch.Tensor, truth: torch.Tensor) -> float:
 # %%
 def recover(n: int = SIZE, lines: int = LINES) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
     """Truth, mask, zero-filled, and the image of least total variation (lambda 1e-6 of the data, noise-free)."""
-    truth = pieces(n).to(torch.complex128)  # single precision would end at about 1e-3
+    truth = shepp_logan((n, n), supersample=1).to(torch.complex128)  # single precision would end at about 1e-3
     mask = radial(n, lines)
     kspace = fft2(truth) * mask
     method = TotalVariation(lam="1e-6max", tolerance=1e-7, max_iterations=600)

@@ -20,14 +20,6 @@ from kolumn.report.account import Account
 N = 9
 
 
-@pytest.fixture
-def two_threads():
-    before = torch.get_num_threads()
-    torch.set_num_threads(2)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.fixture(scope="module")
 def file(tmp_path_factory):
     return save(tmp_path_factory.mktemp("volume") / "a.npz", scan_of(N))

@@ -8,14 +8,6 @@ import torch
 from kolumn.recon.parallel import parallel_map
 
 
-@pytest.fixture
-def two_threads():
-    before = torch.get_num_threads()
-    torch.set_num_threads(2)
-    yield
-    torch.set_num_threads(before)
-
-
 def test_order_threads_and_bound(two_threads):
     here, held, most, lock = threading.get_ident(), 0, 0, threading.Lock()
     meet = threading.Barrier(2)

@@ -47,9 +47,13 @@ class Encoding:
         the mask's own. With whole columns skipped the transforms along the readout cancel and rows are independent,
         so a block of rows at a time stays in the cache; else a coil at a time does.
         """
+        n_coils = self.coils.maps.shape[COIL]
+        elements = image[0].numel() * n_coils
         if self._columns:
-            return torch.cat([self._block(image, rows, slice(None)) for rows in self._row_blocks], READOUT)
-        first, *others = (self._block(image, slice(None), coils) for coils in self._coil_blocks)
+            blocks = _blocks(image.shape[READOUT], elements, image.device)
+            return torch.cat([self._block(image, rows, slice(None)) for rows in blocks], READOUT)
+        blocks = _blocks(n_coils, elements, image.device)
+        first, *others = (self._block(image, slice(None), coils) for coils in blocks)
         for other in others:
             first = first + other
         return first
@@ -80,16 +84,6 @@ class Encoding:
     @cached_property
     def _conj(self) -> Tensor:
         return self.coils.maps.conj().resolve_conj()
-
-    @cached_property
-    def _row_blocks(self) -> list[slice]:
-        maps = self.coils.maps
-        return _blocks(maps.shape[READOUT], maps[0].numel(), maps.device)
-
-    @cached_property
-    def _coil_blocks(self) -> list[slice]:
-        maps = self.coils.maps
-        return _blocks(maps.shape[COIL], maps[0].numel(), maps.device)
 
 
 def _blocks(n: int, elements: int, device: torch.device) -> list[slice]:

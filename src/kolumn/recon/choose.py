@@ -20,7 +20,7 @@ from .task import State, Task, diverged
 _FIRST, _STEP, _TRIALS = 0.03, 10**-0.4, 7  # of the largest magnitude of A^H y
 _WITHIN = 1.05  # what still counts as predicting well
 _FLOOR = 0.05  # of the noise, where coils can amplify it
-_PAST = 1.3
+_PAST = 1.3  # what has clearly risen again
 _TIME = 0.5  # of the time, where there is a limit
 
 
@@ -61,7 +61,8 @@ def choose_lam(
     trials: list[tuple[float, float]] = []
     state = fit.begin()
     for lam in _descending(task.penalty.size):
-        *_, state = islice(fit.iterates(lam / ratio, state), task.penalty.trial)
+        for state in islice(fit.iterates(lam / ratio, state), task.penalty.trial):  # noqa: B007, B020, the way down from it
+            pass
         u = state.u * ratio
         trials.append((math.log(lam), task.misfit(u, kept) + unseen * task.misfit(u, hidden)))
         if not trials[-1][1] < math.inf:

@@ -54,7 +54,8 @@ class LocallyLowRank(CompressedSensing):
         """One set of maps for all frames, from the mean of each sample over the frames that have it."""
         k = entry.kspace
         count = entry.mask.expand(*k.shape[:COIL], *entry.mask.shape[-3:]).sum(0)
-        mean = replace(entry, kspace=k.sum(0) / count.clamp_min(1), mask=count > 0, calibration=None)
+        block = None if entry.calibration is None else entry.calibration.mean(0)
+        mean = replace(entry, kspace=k.sum(0) / count.clamp_min(1), mask=count > 0, calibration=block)
         return super().estimate(mean)
 
 

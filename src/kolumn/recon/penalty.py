@@ -28,7 +28,7 @@ class Penalty(ABC):
         """G(u), a real scalar."""
 
     def embed(self, x: Tensor) -> Tensor:
-        """X to u, with w = 0; also the adjoint of :meth:`image`."""
+        """The u of an x, with w = 0; also the adjoint of :meth:`image`."""
         return x
 
     def image(self, u: Tensor) -> Tensor:
@@ -80,7 +80,7 @@ class SplitPenalty(Penalty):
 
 
 def fourier_inverse(symbol: Tensor) -> Callable[[Tensor], Tensor]:
-    """R -> F^H diag(1 / symbol) F r; 0 where the symbol is, which nothing determines there.
+    """The map F^H diag(1 / symbol) F; 0 where the symbol is, which nothing determines there.
 
     Args:
         symbol: real >= 0, uncentred, (..., y, x).

@@ -51,7 +51,7 @@ def unit_of(strength: Strength | None, acquisition: Acquisition) -> str:
     Raises:
         ArgumentError: sigma, and the noise is not known.
     """
-    known = acquisition.noise is not None
+    known = acquisition.noise is not None and bool(acquisition.noise.diagonal().real.mean() > 0)
     unit = strength.unit if strength is not None and strength.unit else ("sigma" if known else "max")
     if unit == "sigma" and not known:
         raise ArgumentError("lam is in units of sigma and the noise is not known; whiten first, or give it in max")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -47,7 +46,7 @@ class TGV(SplitPenalty):
         return torch.cat([x[None], x.new_zeros(2, *x.shape)])
 
     def image(self, u: Tensor) -> Tensor:
-        """X."""
+        """The image."""
         return u[0]
 
     def value(self, u: Tensor) -> Tensor:
@@ -67,7 +66,7 @@ class TGV(SplitPenalty):
         return torch.cat([shrink(h[:2], t * ALPHA_1, 0), shrink(h[2:], t * ALPHA_0, 0)])
 
     def inverse(self, weights: Tensor, rho: float) -> Callable[[Tensor], Tensor]:
-        """3 x 3 at each frequency: diag(weights, c, c) + rho K^H K, c being the weights where they are one number."""
+        """3 x 3 at each frequency: diag(weights, c, c) + rho K^H K; c is the weights if they are one number, else 0."""
         wide = self._like.new_empty(0, dtype=torch.complex128)
         y, x = frequencies((self._like.shape[-2], self._like.shape[-1]), wide)
         laplacian = y.abs().square() + x.abs().square()
@@ -85,8 +84,7 @@ class TGV(SplitPenalty):
         if weights.numel() == 1:  # the copy of the data is of all of u
             M[..., 1, 1] += weights
             M[..., 2, 2] += weights
-        inverse = torch.linalg.pinv(M, hermitian=True) if bool((weights == 0).all()) else _invert(M)
-        rows = inverse.to(self._like.dtype).movedim((-2, -1), (0, 1)).unsqueeze(2)
+        rows = _invert(M).to(self._like.dtype).movedim((-2, -1), (0, 1)).unsqueeze(2)
 
         def apply(r: Tensor) -> Tensor:
             k = torch.fft.fftn(r, dim=PLANE)
@@ -98,5 +96,5 @@ class TGV(SplitPenalty):
 def _invert(M: Tensor) -> Tensor:
     """Inverses, with a trifle on the diagonal where nothing determines the mean of the image."""
     size = M.diagonal(dim1=-2, dim2=-1).real.amax()
-    trifle = torch.finfo(M.dtype).eps * math.sqrt(3) * size
+    trifle = torch.finfo(M.dtype).eps * size
     return torch.linalg.inv(M + trifle * torch.eye(3, dtype=M.dtype, device=M.device))

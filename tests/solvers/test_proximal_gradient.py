@@ -1,5 +1,6 @@
-"""POGM against its papers, written out for one entry, on the way and at the end."""
+"""FISTA and POGM, each against its papers, written out for one entry, on the way and at the end."""
 
+from functools import partial
 from itertools import islice
 
 import numpy as np
@@ -24,11 +25,27 @@ from lasso import (
 from kolumn.solvers import fista, pogm
 
 
-def run(M, b, n, step=1.0, lam=LAM):
-    return list(islice(pogm(gradient(M, b), prox(lam), torch.zeros_like(b), step, dot), n))
+def run(solver, M, b, n, step=1.0, lam=LAM):
+    return list(islice(solver(gradient(M, b), prox(lam), torch.zeros_like(b), step, dot), n))
 
 
-def paper(M, b, n, step):
+def paper_fista(M, b, n, step):
+    """Beck and Teboulle with the gradient restart of O'Donoghue and Candes: the iterates, and when it restarted."""
+    x = y = np.zeros_like(b)
+    t, found, restarts = 1.0, [], []
+    for k in range(n):
+        new = soft(y - step * M.conj().T @ (M @ y - b), step * LAM)
+        if np.vdot(y - new, new - x).real > 0:
+            t = 1.0
+            restarts.append(k)
+        t_new = (1 + np.sqrt(1 + 4 * t**2)) / 2
+        y = new + (t - 1) / t_new * (new - x)
+        x, t = new, t_new
+        found.append(torch.from_numpy(x))
+    return found, restarts
+
+
+def paper_pogm(M, b, n, step):
     """Taylor et al. with the gradient restart of Kim and Fessler: the iterates, and when it restarted."""
     L = 1 / step
     x = y = z = s = np.zeros_like(b)
@@ -55,13 +72,18 @@ def paper(M, b, n, step):
     return found, restarts
 
 
+PAPERS = {fista: paper_fista, pogm: paper_pogm}
+both = pytest.mark.parametrize("solver", PAPERS, ids=lambda s: s.__name__)
+
+
+@both
 @pytest.mark.parametrize("step", [1.0, 0.6])
-def test_each_iterate_is_the_papers(step):
+def test_each_iterate_is_the_papers(step, solver):
     M, b = matrices(), data()
-    found = run(M, b, 60, step)
+    found = run(solver, M, b, 60, step)
     seen = []
     for i in range(3):
-        want, restarts = paper(M[i].numpy(), b[i].numpy(), 60, step)
+        want, restarts = PAPERS[solver](M[i].numpy(), b[i].numpy(), 60, step)
         for ours, theirs in zip(found, want, strict=True):
             torch.testing.assert_close(ours.x[i], theirs, rtol=1e-8, atol=1e-9 * float(BRIGHTNESS[i]))
         seen.append(tuple(restarts))
@@ -69,45 +91,52 @@ def test_each_iterate_is_the_papers(step):
     assert any(seen)
 
 
-def test_a_step_for_each_entry():
+@both
+def test_a_step_for_each_entry(solver):
     M, b = matrices(), data()
     steps = torch.tensor([[1.0], [0.5], [0.8]], dtype=torch.float64)
-    found = run(M, b, 25, steps)
+    found = run(solver, M, b, 25, steps)
     for i in range(3):
-        want, _ = paper(M[i].numpy(), b[i].numpy(), 25, float(steps[i]))
+        want, _ = PAPERS[solver](M[i].numpy(), b[i].numpy(), 25, float(steps[i]))
         torch.testing.assert_close(found[-1].x[i], want[-1], rtol=1e-8, atol=1e-9 * float(BRIGHTNESS[i]))
 
 
-def test_restarts_pay():
+@both
+def test_restarts_pay(solver):
     M, b = matrices(), data()
-    best = objective(M, b, run(M, b, 4000)[-1].x)
-    excess = objective(M, b, run(M, b, 150)[-1].x) / best - 1
+    best = objective(M, b, run(solver, M, b, 4000)[-1].x)
+    excess = objective(M, b, run(solver, M, b, 150)[-1].x) / best - 1
     assert float(excess.max()) < 1e-5
 
 
-def test_it_starts_where_it_is_told():
+@both
+def test_it_starts_where_it_is_told(solver):
     M, b = matrices(), data()
-    start = run(M, b, 3000)[-1].x
-    first = next(pogm(gradient(M, b), prox(), start, 1.0, dot))
+    start = run(solver, M, b, 3000)[-1].x
+    first = next(solver(gradient(M, b), prox(), start, 1.0, dot))
     torch.testing.assert_close(first.x, start, rtol=1e-6, atol=1e-8)
     assert float(first.residual.max()) < 1e-6
 
 
-def test_residuals():
+@both
+def test_residuals(solver):
     M, b = matrices(), data()
-    check_residuals(run(M, b, 8), torch.zeros_like(b))
+    check_residuals(run(solver, M, b, 8), torch.zeros_like(b))
 
 
-def test_entries_are_as_if_alone():
-    check_alone(run, matrices(), data())
+@both
+def test_entries_are_as_if_alone(solver):
+    check_alone(partial(run, solver), matrices(), data())
 
 
-def test_any_unit():
-    check_scales(lambda M, b, lam, n: run(M, b, n, lam=lam))
+@both
+def test_any_unit(solver):
+    check_scales(lambda M, b, lam, n: run(solver, M, b, n, lam=lam))
 
 
-def test_zeros():
-    check_zeros(run)
+@both
+def test_zeros(solver):
+    check_zeros(partial(run, solver))
 
 
 def test_it_is_ahead_of_fista_by_the_square_root_of_two():
