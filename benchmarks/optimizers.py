@@ -21,7 +21,7 @@ CASES = {
     "RMSprop": ("rmsprop", {}, torch.optim.RMSprop, {}, 5),  # w g v; w v
     "Adam": ("adam", {}, torch.optim.Adam, {}, 7),  # w g m v; w m v
 }
-OTHERS = ("adamw", "amsgrad", "schedule-free-sgd", "schedule-free-adamw", "lamb")
+OTHERS = ("adamw", "amsgrad", "schedule-free-sgd", "schedule-free-adamw", "lamb", "muon")
 VARIANTS = ({"fused": True}, {"foreach": True}, {"foreach": False})
 
 

@@ -2,6 +2,8 @@
 
 from math import sqrt
 
+import numpy as np
+
 
 def sgd(w, gradient, steps, lr, momentum=0.0, weight_decay=0.0, nesterov=False):
     # Sutskever et al. 2013 in the form of torch: the speed b is in units of the gradient
@@ -88,4 +90,19 @@ def lamb(ws, gradients, steps, lr, betas, eps, weight_decay):
         trust = norm_w / norm_d if norm_w > 0 and norm_d > 0 else 1.0
         ws = [w - lr * trust * a for w, a in zip(ws, d, strict=True)]
         path.append(ws)
+    return path
+
+
+def muon(w, gradients, lr, momentum, weight_decay):
+    # Jordan et al. 2024 with the factor of Liu et al. 2025, on the singular values of a matrix: Newton-Schulz does
+    # the same polynomial to each of them and leaves the singular vectors alone.
+    m, path = np.zeros_like(w), []
+    for g in gradients:
+        m = momentum * m + (1 - momentum) * g
+        u, s, vt = np.linalg.svd((1 - momentum) * g + momentum * m, full_matrices=False)
+        s = s / np.sqrt((s * s).sum())
+        for _ in range(5):
+            s = 3.4445 * s - 4.7750 * s**3 + 2.0315 * s**5
+        w = w * (1 - lr * weight_decay) - lr * 0.2 * np.sqrt(max(w.shape)) * (u * s) @ vt
+        path.append(w)
     return path

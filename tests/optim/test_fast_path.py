@@ -19,7 +19,9 @@ OPTIONS = {
     "schedule-free-sgd": [{"weight_decay": 0.2}],
     "schedule-free-adamw": [{"weight_decay": 0.2, "eps": 0.3}],
     "lamb": [{"eps": 0.3}],
+    "muon": [{"eps": 0.3, "weight_decay": 0.2}],
 }
+WHOLE = ("lamb", "muon")  # take a tensor for a layer, and are not cut into blocks
 CASES = [(rule, options) for rule, each in OPTIONS.items() for options in each]
 SHAPES = [(1000,), (37, 41), (2, 3, 5, 7), (), (0,), (5003,)]
 
@@ -72,7 +74,7 @@ def test_fast_is_plain(rule, options, dtype, rtol, kernels, small_blocks, two_th
     options = full(rule, options)
     found, wanted = fast(rule, options, weights, gradients), plainly(rule, options, weights, gradients)
     torch.testing.assert_close(found, wanted, rtol=rtol, atol=rtol / 10)
-    if not kernels and rule != "lamb":  # the same operations on the same numbers
+    if not kernels and rule not in WHOLE:  # the same operations on the same numbers
         torch.testing.assert_close(found, wanted, rtol=0, atol=0)
 
 
@@ -82,7 +84,7 @@ def test_kernels_take_what_they_should(rule, options):
     made = [start((5, 7)), start((5, 7), dtype=torch.float32).bfloat16(), start((8, 9))[::2, 1:6], torch.empty(0)]
     items = [Item(w, torch.ones_like(w), RULES[rule].begin(w, options)) for w in made]
     rest = fused.take(rule, items, options)
-    plain_only = rule.startswith("schedule-free") or rule == "lamb" or options.get("centered")
+    plain_only = rule.startswith("schedule-free") or rule in WHOLE or options.get("centered")
     plain_only = plain_only or (rule == "rmsprop" and options["momentum"])
     assert [item.w.data_ptr() for item in rest] == [item.w.data_ptr() for item in (items if plain_only else items[1:])]
     assert [item.state["t"] for item in items] == ([0, 0, 0, 0] if plain_only else [1, 0, 0, 0])
@@ -104,7 +106,7 @@ def test_numbers_that_are_not_finite_stay_where_they_are(kernels, small_blocks, 
         g = g.clone()
         g[500], g[501] = float("inf"), float("nan")
         dirty = fast(rule, full(rule, {}), [w], [[g, g]])[0][0]
-        if rule != "lamb":
+        if rule not in WHOLE:
             kept = torch.arange(1000) // 2 != 250
             assert torch.equal(clean[kept], dirty[kept])
             assert bool(dirty[501].isnan())

@@ -15,6 +15,10 @@ def after_a_step(rule, shape=(30, 7), dtype=torch.float32, **options):
     return memory(optimizer)
 
 
+def test_muon_keeps_a_mean_square_of_vectors_alone():
+    assert after_a_step("muon").buffers == pytest.approx((2 * 210 + 3 * 3) / 213)
+
+
 @pytest.mark.parametrize(
     ("rule", "options", "buffers"),
     [

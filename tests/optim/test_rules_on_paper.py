@@ -101,3 +101,33 @@ def test_lamb_without_a_gradient_stays():
     before = p.detach().clone()
     follow(Optimizer([p], "lamb", lr=0.1, weight_decay=0.0), [p], [lambda t, w: torch.zeros_like(w)], 3)
     assert torch.equal(p.detach(), before)
+
+
+@pytest.mark.parametrize("shape", [(5, 3), (3, 5), (4, 2, 3, 3), (2, 2, 1, 5), (1, 6)])
+@pytest.mark.parametrize("weight_decay", [0.0, 0.2])
+def test_muon_treats_all_singular_values_alike(shape, weight_decay):
+    options = {"lr": 0.05, "momentum": 0.7, "weight_decay": weight_decay}
+    w, gradients = start(shape), [scale * start(shape, i + 1) for i, scale in enumerate((1.0, 30.0, 0.1, 2.0))]
+    p = torch.nn.Parameter(w.clone())
+    optimizer = Optimizer([p], "muon", **options)
+    matrices = [x.reshape(shape[0], -1).numpy() for x in (w, *gradients)]
+    for g, wanted in zip(gradients, papers.muon(matrices[0], matrices[1:], **options), strict=True):
+        p.grad = g.clone()
+        optimizer.step()
+        torch.testing.assert_close(p.detach().reshape(shape[0], -1), torch.from_numpy(wanted), rtol=1e-8, atol=1e-10)
+
+
+@pytest.mark.parametrize("shape", [(), (N,)])
+def test_muon_is_adam_where_there_is_no_matrix(shape):
+    p, q = (torch.nn.Parameter(start(shape)) for _ in range(2))
+    adamw = Optimizer([q], "adamw", **ADAM, weight_decay=0.2)
+    found = follow(Optimizer([p], "muon", **ADAM, weight_decay=0.2), [p], [Slopes(shape)], 5)
+    wanted = follow(adamw, [q], [Slopes(shape)], 5)
+    torch.testing.assert_close(found, wanted, rtol=1e-12, atol=1e-12)
+
+
+def test_muon_without_a_gradient_stays():
+    p = torch.nn.Parameter(start((3, 4)))
+    before = p.detach().clone()
+    follow(Optimizer([p], "muon", lr=0.1), [p], [lambda t, w: torch.zeros_like(w)], 3)
+    assert torch.equal(p.detach(), before)

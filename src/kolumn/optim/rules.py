@@ -6,6 +6,7 @@ from .adam import ADAM
 from .adamw import ADAMW
 from .amsgrad import AMSGRAD
 from .lamb import LAMB
+from .muon import MUON
 from .rmsprop import RMSPROP
 from .rule import Rule
 from .schedule_free import SCHEDULE_FREE_ADAMW, SCHEDULE_FREE_SGD
@@ -20,4 +21,5 @@ RULES: dict[str, Rule] = {
     "schedule-free-sgd": SCHEDULE_FREE_SGD,
     "schedule-free-adamw": SCHEDULE_FREE_ADAMW,
     "lamb": LAMB,
+    "muon": MUON,
 }
