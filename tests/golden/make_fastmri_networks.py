@@ -72,7 +72,7 @@ def unet():
 def varnet():
     network = filled(VarNet(num_cascades=2, sens_chans=3, sens_pools=2, chans=4, pools=3), 3)
     mask = np.random.default_rng(4).random((2, SHAPE[1])) < 0.3
-    mask[0, 8:13], mask[1, 10] = True, True
+    mask[0, 8:13], mask[1, [10, 12]] = True, True
     mask[0, [7, 13]], mask[1, [9, 11]] = False, False
     k = kspace(2, 3, 5, np.array([1.0, 2e-5]).reshape(2, 1, 1, 1)) * mask[:, None, None]
     with torch.no_grad():
