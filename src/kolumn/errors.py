@@ -1,4 +1,4 @@
-"""Every error that kolumn raises on purpose.
+"""Every error and warning that kolumn raises on purpose.
 
 KolumnError                   one clear line: what came, what was wanted, what to do
 ├── ArgumentError             a wrong value or shape; also a ValueError
@@ -7,6 +7,8 @@ KolumnError                   one clear line: what came, what was wanted, what t
 ├── CalibrationError          no calibration lines where a method needs them; also a ValueError
 ├── MissingExtraError         an optional package is not installed; also an ImportError
 └── OutputError               a target that exists, or cannot be written; also an OSError
+
+OutsideTraining               a warning: a network is asked for what it was not trained on; also a UserWarning
 """
 
 from __future__ import annotations
@@ -38,3 +40,7 @@ class MissingExtraError(KolumnError, ImportError):
 
 class OutputError(KolumnError, OSError):
     """A target exists already or cannot be written."""
+
+
+class OutsideTraining(UserWarning):
+    """A network is asked for something unlike what it was trained on."""

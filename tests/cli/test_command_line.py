@@ -59,7 +59,8 @@ def test_version(capsys):
 
 
 def test_every_command_has_help(capsys):
-    assert COMMANDS == ["info", "simulate", "undersample", "recon", "compare", "demo", "lecture", "train"]
+    commands = ["info", "simulate", "undersample", "recon", "compare", "evaluate", "demo", "lecture", "train"]
+    assert commands == COMMANDS
     overview = good(capsys, "--help").out
     for command in COMMANDS:
         assert f"  {command} " in overview

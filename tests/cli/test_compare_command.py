@@ -106,6 +106,7 @@ def test_record_of_the_run(file, tmp_path, capsys):
         "whiten": "edge",
         "device": "cpu",
         "dataset": None,
+        "reference": "rss",
         "convergence": False,
         "method_options": {"sense": {"lam": 0.1}, "zero-filled": {}},
     }

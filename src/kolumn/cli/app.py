@@ -7,6 +7,7 @@ import typer
 from .. import __version__
 from .compare import compare
 from .demo import demo
+from .evaluate import evaluate
 from .info import info
 from .lecture import lecture
 from .recon import recon
@@ -32,6 +33,7 @@ app.command()(simulate)
 app.command()(undersample)
 app.command(context_settings=_WITH_METHOD_OPTIONS)(recon)
 app.command(context_settings=_WITH_METHOD_OPTIONS)(compare)
+app.command(context_settings=_WITH_METHOD_OPTIONS)(evaluate)
 app.command(context_settings=_WITH_METHOD_OPTIONS)(demo)
 app.command()(lecture)
 app.command()(train)

@@ -23,6 +23,9 @@ from .options import (
 
 Methods = Annotated[str, typer.Option(help="Names, with commas between them.")]
 DEFAULT_METHODS = "zero-filled,sense,tv,wavelet"
+Reference = Annotated[
+    str, typer.Option(help="What to score against: rss, the root sum of squares, or unbiased: less its noise floor.")
+]
 Convergence = Annotated[
     bool, typer.Option("--convergence", help="Plot the objective of iterative methods against time.")
 ]
@@ -40,6 +43,7 @@ def compare(
     whiten: Whiten = "auto",
     device: Device = "auto",
     dataset: Dataset = None,
+    reference: Reference = "rss",
     convergence: Convergence = False,
     overwrite: Overwrite = False,
 ) -> None:
@@ -60,6 +64,7 @@ def compare(
         "whiten": whiten,
         "device": device,
         "dataset": dataset,
+        "reference": reference,
         "convergence": convergence,
     }
     run_compare(context, Path(path), Path(output), choices, flags, overwrite)
@@ -102,6 +107,7 @@ def run_compare(
             choices["whiten"],
             lambda name, i: step(f"{name}, slice {i}"),
             choices["convergence"],
+            reference=choices["reference"],
         )
     for note in result.notes:
         say(f"note: {note}")

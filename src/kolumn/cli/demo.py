@@ -44,6 +44,7 @@ def demo(
         "whiten": "auto",
         "device": device,
         "dataset": None,
+        "reference": "rss",
         "convergence": convergence,
     }
     say("simulating a head of 256 x 256 pixels in an 8-coil array")

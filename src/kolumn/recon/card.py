@@ -22,10 +22,6 @@ from ..shapes import COIL
 _ROOM = 1.02  # beyond its range by less than 2 % nobody need be warned
 
 
-class OutsideTraining(UserWarning):
-    """A network is asked for something unlike what it was trained on."""
-
-
 @dataclass(frozen=True)
 class ModelCard:
     """What stands beside a file of weights as JSON.

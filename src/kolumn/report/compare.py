@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -12,7 +13,7 @@ from torch import Tensor
 
 from ..acquisition import Acquisition, acquire
 from ..coils import noise_from_edge, whiten
-from ..errors import ArgumentError, KolumnError
+from ..errors import ArgumentError, KolumnError, OutsideTraining
 from ..io.scan import Scan
 from ..masks import Mask
 from ..metrics import score
@@ -20,9 +21,11 @@ from ..recon import Reconstructor, make_method
 from ..recon.prepare import finish, prepare
 from ..recon.solution import Progress
 from .account import EMPTY, Account, join_accounts, limit_note, middle_history, solve
+from .reference import REFERENCES
 from .series import stack
 
 FULL = 0.9  # a file with nine in ten columns counts as fully sampled: real ones lack a few at the edge
+UNEXPECTED = (RuntimeError, MemoryError)  # torch: out of memory, a decomposition that did not converge
 
 
 @dataclass
@@ -36,6 +39,7 @@ class Result:
         error: why there is no image, or "".
         account: of an iterative method.
         history: of an iterative method on the middle slice, where it was asked for.
+        warnings: of a network that is asked for what it was not trained on.
     """
 
     images: Tensor | None = None
@@ -44,6 +48,7 @@ class Result:
     error: str = ""
     account: Account = EMPTY
     history: tuple[Progress, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass
@@ -79,6 +84,8 @@ def compare(
     whitening: str = "auto",
     progress: Callable[[str, int], None] = lambda name, i: None,
     convergence: bool = False,
+    tolerant: bool = False,
+    reference: str = "rss",
 ) -> Comparison:
     """Compare methods on one scan, a slice at a time; those for a dynamic series get all slices as its frames.
 
@@ -96,11 +103,18 @@ def compare(
         progress: called with the name of a method and the slice it is done with.
         convergence: whether to keep the history of iterative methods on the middle slice, by solving that once more,
             so that the times stay those without it.
+        tolerant: for a long run: a method that fails unexpectedly, out of memory say, has that for its error and
+            ends nothing, and neither does it where no method gave an image.
+        reference: a key of REFERENCES: "rss", or "unbiased", the same less its noise floor.
 
     Raises:
-        ArgumentError: no methods, an unknown one, a mask that does not fit, or no method that gave an image.
+        ArgumentError: no methods, an unknown one, another reference, a mask that does not fit, or no method that gave
+            an image.
     """
-    runs = {name: _Run(make_method(name, **dict((options or {}).get(name, {})))) for name in methods}
+    if reference not in REFERENCES:
+        raise ArgumentError(f"reference is {reference!r}; wanted one of {', '.join(REFERENCES)}")
+    failures = (KolumnError, *UNEXPECTED) if tolerant else (KolumnError,)
+    runs = {name: _Run(make_method(name, **dict((options or {}).get(name, {}))), failures) for name in methods}
     if not runs:
         raise ArgumentError("no methods to compare; give at least one, as in --methods zero-filled,sense")
     first = prepare(scan.load(0), "none")
@@ -112,7 +126,7 @@ def compare(
     series = [name for name, run in runs.items() if getattr(run.method, "SERIES", False)]
     for i, (whole, data) in enumerate(_slices(scan, mask.samples if full else None, whitening, device)):
         if full:
-            references.append(finish(make_method("zero-filled")(whole), whole).abs().cpu())
+            references.append(REFERENCES[reference](whole).cpu())
         if series:
             frames.append(data)
         for name in (n for n in runs if n not in series):
@@ -122,12 +136,15 @@ def compare(
         runs[name].take(stack(frames), convergence)
         for i in range(scan.n_slices):
             progress(name, i)
-    reference = torch.stack(references) if full else None
-    results = {name: run.finished(reference) for name, run in runs.items()}
-    if all(result.error for result in results.values()):
+    truth = torch.stack(references) if full else None
+    results = {name: run.finished(truth) for name, run in runs.items()}
+    if not tolerant and all(result.error for result in results.values()):
         raise ArgumentError("; ".join(f"{name} gave no image: {r.error}" for name, r in results.items()))
     kept = replace(mask, samples=mask.samples & own.samples)  # a few of the file's own lines may be missing
-    return Comparison(reference, kept.samples.cpu(), kept.to_dict(), results, _notes(scan, kept, full, results))
+    notes = _notes(scan, kept, full, results)
+    if full and reference != "rss":
+        notes.append("scored against the root sum of squares less its noise floor (unbiased)")
+    return Comparison(truth, kept.samples.cpu(), kept.to_dict(), results, notes)
 
 
 def _slices(
@@ -164,6 +181,7 @@ class _Run:
     """One method on its way through the slices."""
 
     method: Reconstructor
+    failures: tuple[type[Exception], ...]
     result: Result = field(default_factory=Result)
     images: list[Tensor] = field(default_factory=list)
 
@@ -174,15 +192,26 @@ class _Run:
             return
         start = time.perf_counter()
         try:
-            image, account = solve(self.method, data)
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always", OutsideTraining)
+                image, account = solve(self.method, data)
             image = finish(image, data).abs().cpu()  # waits for a GPU to finish
             result.seconds += time.perf_counter() - start
+            self._heard(caught)
             self.images.extend(image.reshape(-1, *image.shape[-2:]))
             result.account = join_accounts([result.account, account])
             if history:
                 result.history = middle_history(self.method, data)
-        except KolumnError as error:
-            result.error = str(error)
+        except self.failures as error:
+            result.error = error_text(error)
+
+    def _heard(self, caught: list[warnings.WarningMessage]) -> None:
+        """Keep what a network warns of; pass on all else."""
+        for warning in caught:
+            if issubclass(warning.category, OutsideTraining):
+                self.result.warnings += (str(warning.message),)
+            else:
+                warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
 
     def finished(self, reference: Tensor | None) -> Result:
         """The result, with its scores where there is a reference."""
@@ -191,9 +220,15 @@ class _Run:
             try:
                 self.result.scores = {} if reference is None else score(reference, images)
                 self.result.images = images
-            except KolumnError as error:  # NaN in the image, say, where the options made no sense
-                self.result.error = str(error)
+            except self.failures as error:  # NaN in the image, say, where the options made no sense
+                self.result.error = error_text(error)
         return self.result
+
+
+def error_text(error: Exception) -> str:
+    """An error in one line, with its type where it is not one of ours."""
+    text = " ".join(str(error).split())
+    return text if isinstance(error, KolumnError) else f"{type(error).__name__}: {text[:300]}"
 
 
 def _notes(scan: Scan, mask: Mask, full: bool, results: Mapping[str, Result]) -> list[str]:
@@ -204,6 +239,9 @@ def _notes(scan: Scan, mask: Mask, full: bool, results: Mapping[str, Result]) ->
             "there is no full reference, and nothing is scored"
         )
     notes += [f"{name} gave no image: {r.error}" for name, r in results.items() if r.error]
+    for result in results.values():
+        said, more = result.warnings[:1], len(result.warnings) - 1
+        notes += [text + (f" ({more} more slices like it)" if more else "") for text in said]
     limits = [limit_note(name, r.account) for name, r in results.items() if not r.error]
     notes += [note for note in limits if note]
     return notes

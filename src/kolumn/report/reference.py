@@ -1,0 +1,36 @@
+"""What images are scored against."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from torch import Tensor
+
+from ..acquisition import Acquisition
+from ..nn.level import noise_level
+from ..recon import ZeroFilled
+from ..recon.prepare import finish
+from ..shapes import COIL
+
+
+def root_sum_of_squares(whole: Acquisition) -> Tensor:
+    """Root sum of squares of the coil images (the magnitude, for one coil), noise and all."""
+    return finish(ZeroFilled()(whole), whole).abs()
+
+
+def unbiased(whole: Acquisition) -> Tensor:
+    """The same less its noise floor: sqrt(max(r^2 - n sigma^2, 0)).
+
+    Noise adds n sigma^2 to the mean of r^2, n being the number of coils, so that air is grey in r. A method that takes
+    noise away is right there, and scored as wrong; SSIM looks at air as at all else.
+
+    Reference: The Rician distribution of noisy MRI data, Gudbjartsson and Patz, 1995, doi:10.1002/mrm.1910340618.
+
+    Args:
+        whole: all of k-space (*batch, coil, ky, kx), from which sigma is taken where no noise scan says it.
+    """
+    floor = whole.kspace.shape[COIL] * noise_level(whole).square()
+    return (root_sum_of_squares(whole).square() - floor).clamp_min(0).sqrt()
+
+
+REFERENCES: dict[str, Callable[[Acquisition], Tensor]] = {"rss": root_sum_of_squares, "unbiased": unbiased}

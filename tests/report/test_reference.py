@@ -1,0 +1,104 @@
+"""What is scored against, and what a network's warnings become."""
+
+import warnings
+from dataclasses import dataclass, replace
+
+import pytest
+import torch
+
+from kolumn.acquisition import acquire
+from kolumn.errors import ArgumentError, OutsideTraining
+from kolumn.io import open_scan, write_kspace
+from kolumn.masks import make_mask
+from kolumn.phantoms import phantom
+from kolumn.recon import METHODS, ZeroFilled
+from kolumn.report import compare
+from kolumn.report.reference import REFERENCES
+
+
+def noisy(n_coils, sigma, seed=0, shape=(96, 90)):
+    acq, image = phantom("anatomy", shape, n_coils=n_coils, snr=None)
+    generator = torch.Generator().manual_seed(seed)
+    noise = torch.randn(acq.kspace.shape, dtype=torch.complex64, generator=generator) * sigma
+    return acquire(acq.kspace + noise), image[0]
+
+
+@pytest.mark.parametrize("n_coils", [1, 8])
+def test_air_is_black_without_the_noise_floor(n_coils):
+    sigma = 0.12  # well above what so small a phantom has at the edge of k-space
+    whole, image = noisy(n_coils, sigma)
+    air = image.abs() < 1e-3 * image.abs().max()
+    rss, unbiased = (REFERENCES[name](whole)[0] for name in ("rss", "unbiased"))
+    floor = sigma * n_coils**0.5
+    assert float(rss[air].square().mean().sqrt()) == pytest.approx(floor, rel=0.05)
+    assert float(unbiased[air].mean()) < 0.45 * floor
+    excess = [float((x.square() - image.abs().square())[~air].mean()) / floor**2 for x in (rss, unbiased)]
+    assert excess[0] - excess[1] == pytest.approx(1, abs=0.15)  # sigma itself is an estimate
+    assert abs(excess[1]) < abs(excess[0])
+    known = REFERENCES["unbiased"](replace(whole, noise=sigma**2 * torch.eye(n_coils, dtype=torch.complex64)))[0]
+    torch.testing.assert_close(known, (rss.square() - floor**2).clamp_min(0).sqrt(), rtol=1e-4, atol=1e-4)
+
+
+def test_entries_have_their_own_noise():
+    (quiet, _), (loud, _) = noisy(2, 0.01), noisy(2, 0.08, seed=1)
+    both = acquire(torch.cat([quiet.kspace, 30 * loud.kspace]))
+    found = REFERENCES["unbiased"](both)
+    torch.testing.assert_close(found[:1], REFERENCES["unbiased"](quiet))
+    torch.testing.assert_close(found[1:], 30 * REFERENCES["unbiased"](loud), rtol=1e-4, atol=1e-4)
+
+
+@dataclass(frozen=True)
+class Wary:
+    """Zero-filled, with a warning that has a number in it."""
+
+    def __call__(self, acquisition):
+        text = f"wary was not trained on {float(acquisition.kspace.abs().max()):.3g}"
+        warnings.warn(text, OutsideTraining, stacklevel=2)
+        return ZeroFilled()(acquisition)
+
+
+@pytest.fixture
+def file(tmp_path):
+    path = tmp_path / "scan.h5"
+    acq, _ = phantom("anatomy", (48, 40), n_coils=3, n_slices=3, snr=15.0)
+    write_kspace(path, replace(acq, noise=None))
+    return path
+
+
+def masked(shape):
+    return make_mask("random", shape, 2.0, 0.2, 0)
+
+
+def test_compare_scores_against_the_reference_that_is_asked_for(file):
+    results = {name: compare(open_scan(file), masked, ["zero-filled"], reference=name) for name in REFERENCES}
+    rss, unbiased = results["rss"], results["unbiased"]
+    scan = open_scan(file)
+    for name, result in results.items():
+        want = torch.cat([REFERENCES[name](scan.load(i))[None] for i in range(3)])
+        torch.testing.assert_close(result.reference, want)
+    assert rss.results["zero-filled"].scores["psnr"] != unbiased.results["zero-filled"].scores["psnr"]
+    assert any("less its noise floor" in note for note in unbiased.notes)
+    assert not any("noise floor" in note for note in rss.notes)
+    with pytest.raises(ArgumentError, match="reference is 'truth'; wanted one of rss, unbiased"):
+        compare(scan, masked, ["zero-filled"], reference="truth")
+
+
+def test_warnings_of_a_network_become_one_note(file, monkeypatch):
+    monkeypatch.setitem(METHODS, "wary", Wary)
+    notes = compare(open_scan(file), masked, ["zero-filled", "wary"]).notes
+    (note,) = [note for note in notes if "wary" in note]
+    assert note.startswith("wary was not trained on ")
+    assert note.endswith("(2 more slices like it)")
+
+
+def test_other_warnings_are_passed_on(file, monkeypatch):
+    class Loud(Wary):
+        def __call__(self, acquisition):
+            warnings.warn("loud", RuntimeWarning, stacklevel=2)
+            return ZeroFilled()(acquisition)
+
+    monkeypatch.setitem(METHODS, "loud", Loud)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        compare(open_scan(file), masked, ["loud"])
+    assert [str(w.message) for w in caught] == ["loud"] * 3
