@@ -10,7 +10,7 @@ from kolumn_runs import bad, good, scan_of
 
 import kolumn.train.card as train_card
 import kolumn.train.setup as train_setup
-from kolumn.recon.card import OutsideTraining
+from kolumn.errors import OutsideTraining
 from kolumn.recon.unrolled import LearnedUnrolled
 from kolumn.train import LAST, load_checkpoint
 from kolumn.train.simulated import Simulated

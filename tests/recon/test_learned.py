@@ -10,12 +10,14 @@ from safetensors.torch import load_file, save_file
 
 from kolumn.acquisition import acquire
 from kolumn.coils import estimate_maps
-from kolumn.errors import ArgumentError, FormatError, OutputError
+from kolumn.errors import ArgumentError, FormatError, OutputError, OutsideTraining
+from kolumn.fourier import fft2
 from kolumn.nn import LearnedCS, UNet, Unrolled
 from kolumn.phantoms import phantom
 from kolumn.recon import card as cards
-from kolumn.recon.card import ModelCard, OutsideTraining, measure, read_card
+from kolumn.recon.card import ModelCard, measure, read_card
 from kolumn.recon.learned_cs import LearnedCompressedSensing
+from kolumn.recon.mirror import MIRRORS, mirror, mirrored
 from kolumn.recon.unet import LearnedUNet
 from kolumn.recon.unrolled import LearnedUnrolled
 from kolumn.recon.weights import NETWORKS, card_path, load_network, save_network
@@ -342,3 +344,32 @@ def test_state_dicts_of_fastmri_through_torch_and_safetensors(tmp_path):
     assert not images[0].imag.any()
     with pytest.raises(ArgumentError, match="holds weights for 'unet'"):
         LearnedUnrolled(weights=str(tmp_path / "unet.pt"))(acq)
+
+
+# Mirror images.
+
+
+@pytest.mark.parametrize("shape", [(6, 5), (5, 8)])
+@pytest.mark.parametrize("dims", MIRRORS)
+def test_the_acquisition_of_a_mirrored_object(shape, dims):
+    generator = torch.Generator().manual_seed(3)
+    image, maps = (torch.randn(2, *shape, dtype=torch.complex128, generator=generator) for _ in range(2))
+    columns = torch.rand(shape[1], generator=generator) < 0.6
+    turned = mirrored(replace(acquire(fft2(image * maps) * columns, columns), maps=maps), dims)
+    axes = [torch.arange(n) for n in shape]
+    for dim in dims:
+        axes[dim] = (2 * (shape[dim] // 2) - axes[dim]) % shape[dim]
+    there = (..., axes[0][:, None], axes[1])
+    torch.testing.assert_close(turned.maps, maps[there])
+    assert torch.equal(turned.mask.expand(1, *shape)[0, 0], columns[axes[1]])
+    torch.testing.assert_close(turned.kspace, fft2((image * maps)[there]) * turned.mask)
+    assert torch.equal(mirror(mirror(image, dims), dims), image)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_mirrored_is_the_mean_over_mirror_images(name, saved):
+    acq, path = scan(shape=(40, 45)), str(saved(name))
+    one, mean = METHODS[name](weights=path), METHODS[name](weights=path, mirrored=True)
+    images = [mirror(one(mirrored(acq, dims)), dims) for dims in ((), (-2,), (-1,), (-2, -1))]
+    torch.testing.assert_close(mean(acq), sum(images) / 4)
+    assert float((mean(acq) - images[0]).norm() / images[0].norm()) > 1e-3

@@ -6,6 +6,8 @@ import errno
 import os
 import re
 import sys
+import warnings
+from typing import TextIO
 
 # "Can't write data (file write failed: time = ..., errno = 28, error message = 'No space left on device', buf = ...)"
 _HDF5_WRITE = re.compile(
@@ -28,7 +30,9 @@ def main(words: list[str] | None = None) -> None:
     from .app import app
 
     try:
-        app(args=words, prog_name="kolumn", obj=words)
+        with warnings.catch_warnings():
+            warnings.showwarning = _Shown()
+            app(args=words, prog_name="kolumn", obj=words)
     except KeyboardInterrupt:
         _stop("stopped", 130)
     except Exception as error:
@@ -41,6 +45,34 @@ def main(words: list[str] | None = None) -> None:
         if own_process and _is_environment(error) and "h5py" in sys.modules:
             _leave(message, code)
         _stop(message, code)
+
+
+class _Shown:
+    """Warnings of ours as a line each; the same with other numbers, as of the next slice, is not said again."""
+
+    def __init__(self) -> None:
+        self.said: set[str] = set()
+        self.others = warnings.showwarning
+
+    def __call__(
+        self,
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: TextIO | None = None,
+        line: str | None = None,
+    ) -> None:
+        from ..errors import OutsideTraining
+
+        if not issubclass(category, OutsideTraining):
+            self.others(message, category, filename, lineno, file, line)
+            return
+        text = " ".join(str(message).split())
+        gist = re.sub(r"[0-9][0-9.e+-]*", "#", text)
+        if gist not in self.said:
+            self.said.add(gist)
+            print(f"warning: {text}", file=sys.stderr, flush=True)  # noqa: T201
 
 
 def _is_environment(error: Exception) -> bool:

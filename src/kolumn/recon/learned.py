@@ -15,9 +15,10 @@ from torch import Tensor, nn
 
 from ..acquisition import Acquisition, scale_maps
 from ..coils import MAPS, estimate_maps
-from ..errors import ArgumentError, CalibrationError
+from ..errors import ArgumentError, CalibrationError, OutsideTraining
 from ..shapes import COIL
-from .card import ModelCard, OutsideTraining
+from .card import ModelCard
+from .mirror import MIRRORS, mirror, mirrored
 from .parallel import parallel_map
 from .weights import load_network
 
@@ -34,12 +35,15 @@ class Learned(ABC):
             model card; what is outside of the range of its training gets a warning, :class:`OutsideTraining`.
         maps: how to estimate maps where the acquisition has none: "espirit", or "walsh", which also serves where
             there are too few calibration lines for the other.
+        mirrored: the mean over the scan and its three mirror images, each given to the network and mirrored back: four
+            times as long, for 0.2 to 0.4 dB.
     """
 
     METHOD: ClassVar[str]
 
     weights: str | None = None
     maps: str = "espirit"
+    mirrored: bool = False
 
     def __post_init__(self) -> None:
         if self.maps not in MAPS:
@@ -66,9 +70,10 @@ class Learned(ABC):
         maps = None if entry.maps is None else scale_maps(entry.maps)
         if maps is None and network.NEEDS_MAPS:
             maps = self._estimate(entry)
+        entry, ways = replace(entry, maps=maps), MIRRORS if self.mirrored else MIRRORS[:1]
         with torch.no_grad():
-            image: Tensor = network(replace(entry, maps=maps))
-        return image
+            images = [mirror(network(mirrored(entry, dims)), dims) for dims in ways]
+        return torch.stack(images).mean(0)
 
     def _estimate(self, entry: Acquisition) -> Tensor:
         try:

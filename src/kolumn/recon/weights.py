@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from ..errors import ArgumentError, FormatError
@@ -73,7 +73,7 @@ def save_network(path: Path, name: str, network: nn.Module, card: ModelCard, ove
         if not torch.isfinite(value).all():
             raise ArgumentError(f"weight {key} holds NaN, infinity or more than 65504; the training has diverged")
     with atomic(path, overwrite) as beside:
-        save_file(state, beside, {"network": name, "options": json.dumps(network.options)})
+        beside.write_bytes(save(state, {"network": name, "options": json.dumps(network.options)}))
     with atomic(card_path(path), overwrite) as beside:
         beside.write_text(card.text(), "utf-8")
 
