@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 KOLUMN_INSTALLED := $(VENV)/.installed
 TEST_INSTALLED := $(VENV)/.installed-test
 
-.PHONY: demo test test-slow lint types bench clean
+.PHONY: demo test test-slow lint types bench weights clean
 
 demo: $(KOLUMN_INSTALLED)
 	$(BIN)/kolumn demo --overwrite
@@ -27,6 +27,20 @@ bench: $(TEST_INSTALLED)
 	$(BIN)/python benchmarks/linear.py
 	$(BIN)/python benchmarks/espirit.py
 	$(BIN)/python benchmarks/compressed_sensing.py --volume
+
+# The networks that come with the package, from nothing: hours. Killed, it goes on where it was. IMAGES= trains without real anatomy.
+IMAGES ?= ../shared/data/anatomy_magnitude.h5
+HELD_OUT := ulf-p1,ulf-p2,ulf-p3,s08
+TRAIN = OMP_NUM_THREADS=1 $(BIN)/kolumn train $(1) -o weights/$(1) $(if $(IMAGES),--images $(IMAGES) --hold-out $(HELD_OUT)) \
+	--batch-size 2 $(2) $$(test -e weights/$(1)/last.pt && echo --resume) && \
+	cp weights/$(1)/weights.safetensors src/kolumn/recon/networks/$(1).safetensors && \
+	cp weights/$(1)/weights.json src/kolumn/recon/networks/$(1).json
+
+weights: $(KOLUMN_INSTALLED)
+	mkdir -p weights
+	$(call TRAIN,unrolled,--steps 10900 --lr 1e-3)
+	$(call TRAIN,unet,--steps 3700 --lr 1e-3)
+	$(call TRAIN,learned-cs,--steps 1600 --lr 5e-3)
 
 # torch first and pinned, else an installer picks a newer one with gigabytes of CUDA.
 $(BIN)/python: constraints.txt

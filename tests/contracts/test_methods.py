@@ -14,11 +14,14 @@ from kolumn.metrics import score
 from kolumn.phantoms import ARRAYS, phantom
 from kolumn.recon import METHODS, Grappa, Sense, ZeroFilled, choose_method, make_method, method_class, reconstruct
 
+pytestmark = pytest.mark.filterwarnings("ignore::kolumn.errors.OutsideTraining")  # such small and odd scans
+
 SHAPES = [(40, 44), (41, 45)]
 BRIGHTNESS = torch.tensor([1.0, 30.0, 0.1])
 IMAGES = [name for name, cls in METHODS.items() if not getattr(cls, "SERIES", False)]  # llr has tests of its own
 ITERATIVE = [name for name in IMAGES if hasattr(METHODS[name], "solve")]
-NEED_CALIBRATION = {"sense", "grappa", *ITERATIVE}
+NETWORKS = [name for name in IMAGES if hasattr(METHODS[name], "weights")]
+NEED_CALIBRATION = {"sense", "grappa", *NETWORKS, *ITERATIVE}
 
 
 def options(name):
@@ -126,6 +129,7 @@ def test_fully_sampled_is_the_reference(name, shape, n_coils, with_maps):
     k, image, maps = scan(shape, n_coils)
     found = reconstruct(k, None, maps if with_maps else None, name)
     within = 0.012 if name in {"sense", *ITERATIVE} else 1e-5  # these have their penalty
+    within = 0.1 if name in NETWORKS else within  # what was learned on larger images, with noise
     assert error(found, image) < within
     assert error(found, linear_image(k)) < within
     if with_maps or n_coils == 1:
@@ -141,18 +145,20 @@ def test_better_than_zero_filled(name, acceleration, with_maps):
     maps = ARRAYS["biot-savart"](8, (96, 80)) if with_maps else None
     reference = image.abs()
     zero, ours = (score(reference, reconstruct(acq.kspace, mask, maps, n).abs()) for n in ("zero-filled", name))
-    assert ours["nmse"] < 0.35 * zero["nmse"]
-    assert ours["hfen"] < 0.6 * zero["hfen"]
-    assert ours["psnr"] > zero["psnr"] + 4
+    nmse, hfen, gain = (0.8, 1.0, 0.5) if name == "unet" else (0.35, 0.6, 4)  # which sees the aliased image alone
+    assert ours["nmse"] < nmse * zero["nmse"]
+    assert ours["hfen"] < hfen * zero["hfen"]
+    assert ours["psnr"] > zero["psnr"] + gain
     assert ours["ssim"] > zero["ssim"]
 
 
-@pytest.mark.parametrize("name", IMAGES)
+@pytest.mark.parametrize("name", [n for n in IMAGES if n != "unet"])  # which has the last word itself
 def test_one_coil_of_fewer_columns_has_the_samples_that_came(name):
     """With one coil nothing is known of what is missing but its neighbours; what was measured stays about the same."""
     k, _, _ = scan((41, 45), 1)
     image = reconstruct(k[0], columns(45), method=name)
-    assert error(fft2(image)[..., columns(45)], k[0, 0][..., columns(45)]) < 0.02
+    within = 0.1 if name in NETWORKS else 0.02
+    assert error(fft2(image)[..., columns(45)], k[0, 0][..., columns(45)]) < within
 
 
 @pytest.mark.parametrize("name", IMAGES)
@@ -168,7 +174,8 @@ def test_no_calibration_lines(name):
     apart = acquire(k[0], mask, calibration=k[0, :, 8:33, 10:34])
     # So small a k-space has signal at its edge, which the defaults of sense take for noise.
     method = make_method(name, **({"lam": 0.005, "outside": 0.4} if name == "sense" else {}))
-    assert error(method(apart), linear_image(k[0])) < (0.1 if name in NEED_CALIBRATION else 0.8)
+    within = {"zero-filled": 0.8, "unet": 0.8, "unrolled": 0.25, "learned-cs": 0.25}.get(name, 0.1)
+    assert error(method(apart), linear_image(k[0])) < within
 
 
 @pytest.mark.parametrize("name", IMAGES)

@@ -39,6 +39,9 @@ def test_stripes_are_waves_of_each_direction_and_the_same_for_a_seed():
     torch.testing.assert_close(along_x, along_x[:, :, :1].expand_as(along_x), rtol=0, atol=1e-5)
     along_y = data.x[data.label == stripes.CLASSES // 2]
     torch.testing.assert_close(along_y, along_y[..., :1].expand_as(along_y), rtol=0, atol=1e-5)
+    doubtful = stripes.stripes(400, 12, 0.0, seeded(), wrong=0.4)
+    assert torch.equal(doubtful.x, data.x)
+    assert float((doubtful.label != data.label).float().mean()) == pytest.approx(0.4 * 7 / 8, abs=0.06)
     noisy = stripes.stripes(400, 12, 0.7, seeded())
     assert float((noisy.x - data.x).std()) == pytest.approx(0.7, rel=0.02)
 
@@ -217,6 +220,9 @@ def test_the_verdict_on_larger_rates_can_be_either():
     numbers["largest_rate"]["layer"] = [0.0]
     assert not larger_rates.verdict(numbers)
     checked(larger_rates, numbers, curves)
+    numbers["largest_rate"] = {name: [0.0 if name == "none" else 1.0] for name in stripes.LAYERS}
+    assert not larger_rates.verdict(numbers), "there is nothing to compare with"
+    checked(larger_rates, numbers, curves)
 
 
 def test_initialisation_in_small():
@@ -284,31 +290,48 @@ def test_exact_statistics_are_those_of_all_pictures():
     torch.testing.assert_close(nets[1][1].running_mean, want, rtol=1e-4, atol=1e-5)
 
 
-def test_batch_noise_in_small_and_its_verdict():
-    numbers = {
+@pytest.fixture(scope="module")
+def small_noise():
+    return {
         "noise": batch_noise.noise((2, 4, 16), 8, seeded()),
-        "regularises": batch_noise.regularises(16, 32, 2, 3, 2),
-        "sizes": batch_noise.sizes((2, 4), 16, 32, 2, 2),
+        "right_labels": batch_noise.regularises(16, 32, 0.0, 2, 3, 2),
+        "wrong_labels": batch_noise.regularises(16, 32, 0.5, 2, 3, 2),
+        "sizes": batch_noise.sizes((2, 4), 4, 32, 2, 2),
     }
-    checked(batch_noise, numbers)
+
+
+def test_batch_noise_in_small(small_noise):
+    checked(batch_noise, small_noise)
+    right, wrong = small_noise["right_labels"], small_noise["wrong_labels"]
+    assert right["of the batch"]["train_loss"] != wrong["of the batch"]["train_loss"]
+    assert right["of the batch"]["test_loss"] != right["of all pictures"]["test_loss"]
+
+
+def test_the_verdict_on_batch_noise_can_be_either(small_noise):
+    numbers = copy.deepcopy(small_noise)
     numbers["noise"]["output_noise"] = {"batch": [0.5, 0.2, 0.1], "group": [1e-7, 1e-7, 1e-7]}
-    numbers["regularises"]["of the batch"]["test_loss"] = [1.0, 1.1]
-    numbers["regularises"]["of all pictures"]["test_loss"] = [1.2, 1.3]
+    numbers["wrong_labels"]["of the batch"]["test_loss"] = [1.0, 1.1]
+    numbers["wrong_labels"]["of all pictures"]["test_loss"] = [1.2, 1.3]
     numbers["sizes"]["test_error"] = {"batch": [[0.4, 0.4], [0.2, 0.2]], "group": [[0.3, 0.3], [0.2, 0.2]]}
     assert batch_noise.verdict(numbers)
-    for change in (
-        {"noise": {**numbers["noise"], "output_noise": {"batch": [0.2, 0.1, 0.1], "group": [0.0, 0.0, 0.0]}}},
-        {"noise": {**numbers["noise"], "output_noise": {"batch": [0.5, 0.2, 0.1], "group": [0.1, 0.0, 0.0]}}},
-        {
-            "regularises": {
-                **numbers["regularises"],
-                "of the batch": {**numbers["regularises"]["of the batch"], "test_loss": [1.0, 1.4]},
-            }
-        },
-        {"sizes": {**numbers["sizes"], "test_error": {"batch": [[0.2], [0.2]], "group": [[0.3], [0.2]]}}},
-    ):
-        assert not batch_noise.verdict({**numbers, **change})
-        checked(batch_noise, {**numbers, **change}) if "sizes" not in change else None
+    assert "what does not hold: nothing." in batch_noise.words(numbers)
+    spoilt = {
+        "batch statistics are noisy": ("noise", "output_noise", {"batch": [0.2, 0.1, 0.1], "group": [0.0, 0.0, 0.0]}),
+        "group norm is independent": ("noise", "output_noise", {"batch": [0.5, 0.2, 0.1], "group": [0.1, 0.0, 0.0]}),
+        "noise regularises": ("wrong_labels", "of the batch", {"test_loss": [1.0, 1.4]}),
+        "group norm suffers less from small batches": (
+            "sizes",
+            "test_error",
+            {"batch": [[0.2, 0.2], [0.2, 0.2]], "group": [[0.3, 0.3], [0.2, 0.2]]},
+        ),
+    }
+    for part, (where, key, value) in spoilt.items():
+        bad = copy.deepcopy(numbers)
+        bad[where][key] = bad[where][key] | value
+        assert [name for name, holds in batch_noise.holds(bad).items() if not holds] == [part]
+        assert not batch_noise.verdict(bad)
+        assert f"what does not hold: {part}." in batch_noise.words(bad)
+        checked(batch_noise, bad)
 
 
 @pytest.mark.parametrize("name", ["normalised", "statistics_gradient", "larger_rates", "initialisation", "batch_noise"])
@@ -318,8 +341,10 @@ def test_verdicts_are_plain_booleans(name):
 
 def test_words_where_nothing_is_learnt_without_a_layer():
     layers = {name: [0.3] * 3 for name in larger_rates.LAYERS} | {"none": [0.0, 0.0, 0.1]}
-    losses = {name: [[0.5] * 3] for name in larger_rates.LAYERS}
+    losses = {name: [[0.5] * 3, [1.2, 1.5, 1.9]] for name in larger_rates.LAYERS}
+    losses["none"] = [[1.2, 1.5, 1.9], [2.0] * 3]
     numbers = {"rates": [0.01, 1.0], "depth": 2, "steps": 3, "seeds": 3, "loss_of_chance": larger_rates.CHANCE}
     words = larger_rates.words(numbers | {"largest_rate": layers, "final_loss": losses})
     assert "at none of the rates 0.01 to 1 " in words
-    assert "batch norm 0.3" in words
+    assert "nothing to compare with. The largest with a layer: batch norm 0.3, layer norm 0.3" in words
+    assert "below three quarters of it the largest rates are batch norm 1, " in words and "no layer 0.01." in words

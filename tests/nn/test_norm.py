@@ -206,6 +206,20 @@ def test_no_variance_is_negative(name):
             assert float(var.min()) >= 0
 
 
+def test_axes_may_be_counted_from_the_end_and_named_twice():
+    x = images(2, 3, 4, 5)
+    for dim, wanted in (((-2, -1), (2, 3)), ((3, -1), (3,)), ((-4, 3, 2), (0, 2, 3))):
+        torch.testing.assert_close(normalise(x, dim), normalise(x, wanted), rtol=0, atol=0)
+
+
+def test_the_statistics_that_are_measured_have_no_gradient():
+    x = images(2, 3, 4, 5).requires_grad_()
+    y, mu, var = function.normalise_and_measure(x, (0, 2, 3), eps=0.5)
+    assert y.requires_grad and not mu.requires_grad and not var.requires_grad, "theirs would be 0, which is wrong"
+    torch.testing.assert_close(mu, x.detach().mean((0, 2, 3), keepdim=True))
+    torch.testing.assert_close(var, x.detach().var((0, 2, 3), correction=0, keepdim=True))
+
+
 def test_entries_do_not_know_each_other_except_in_a_batch():
     x = images(*SMALL)
     for name in ("layer", "instance", "group"):

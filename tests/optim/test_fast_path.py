@@ -90,6 +90,16 @@ def test_kernels_take_what_they_should(rule, options):
     assert [item.state["t"] for item in items] == ([0, 0, 0, 0] if plain_only else [1, 0, 0, 0])
 
 
+@pytest.mark.parametrize("rule", fused.KERNELS)
+def test_parameters_of_two_precisions_in_one_optimizer(rule):
+    options = full(rule, {"weight_decay": 0.2})
+    (single, of_single), (double, of_double) = drawn(torch.float32), drawn(torch.float64)
+    mixed = [w for pair in zip(single, double, strict=True) for w in pair]
+    found = fast(rule, options, mixed, [gs for pair in zip(of_single, of_double, strict=True) for gs in pair])
+    apart = (fast(rule, options, single, of_single), fast(rule, options, double, of_double))
+    torch.testing.assert_close(found, [end for pair in zip(*apart, strict=True) for end in pair], rtol=0, atol=0)
+
+
 def test_without_kernels_of_torch(monkeypatch):
     monkeypatch.setattr(fused, "_HAS", False)
     item = Item(start((4,)), start((4,), 1), {"t": 0})

@@ -9,12 +9,17 @@ import typer
 
 from .options import Dataset, Device, File, Overwrite, Whiten, file_and_flags
 
+_NAMES = "zero-filled, sense, grappa, tv, tgv, wavelet, llr, unrolled, unet, learned-cs"  # METHODS, without its imports
+
 
 def recon(
     context: typer.Context,
     file: File,
     output: Annotated[str, typer.Option("--output", "-o", help="Image: .nii .nii.gz .h5 .npy .cfl .png")],
-    method: Annotated[str, typer.Option(help="zero-filled, sense, grappa, tv, tgv, wavelet, llr, or auto.")] = "auto",
+    method: Annotated[
+        str,
+        typer.Option(help="zero-filled, sense, grappa, tv, tgv, wavelet, llr, unrolled, unet, learned-cs, or auto."),
+    ] = "auto",
     mask: Annotated[str | None, typer.Option(help=".npy file; else found from the data.")] = None,
     maps: Annotated[str | None, typer.Option(help="espirit, walsh, or a .npy or .cfl file (coil, y, x).")] = None,
     whiten: Whiten = "auto",
@@ -29,7 +34,8 @@ def recon(
     The suffix of the output chooses its format. Any other --option goes to the method: sense has --lam, --tolerance,
     --max-iterations, --n-maps and --outside; grappa has --rows and --columns; tv, tgv, wavelet and llr have --lam
     (auto, or a number, alone or as in 1.5sigma or 0.002max), --tolerance, --max-iterations, --seconds and --seed; tv
-    also --norm, wavelet --wavelet, --levels and --spin, llr --block and --spin. For llr the slices of the file are the
+    also --norm, wavelet --wavelet, --levels and --spin, llr --block and --spin; unrolled, unet and learned-cs have
+    --weights and --mirrored. For llr the slices of the file are the
     frames of one dynamic series.
     """
     import torch

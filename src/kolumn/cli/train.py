@@ -40,7 +40,7 @@ def train(
 ) -> None:
     """Train a network on simulated scans, of procedural images and of what you point at.
 
-    Writes into the folder: weights.safetensors with its model card, for kolumn.recon.unet.LearnedUNet and its like;
+    Writes into the folder: weights.safetensors with its model card, for --weights of kolumn recon;
     last.pt, everything to go on from, and best.pt, the same of the best validation; log.csv. Killed at any moment it
     goes on with --resume. On several devices: torchrun --nproc-per-node 4 -m kolumn train ...
     """

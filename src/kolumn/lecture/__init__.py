@@ -66,10 +66,7 @@ EXPERIMENTS: dict[str, str] = {
 }
 
 # What is not written yet: name -> what it waits for
-PENDING: dict[str, str] = {
-    "mri-network": "a trained reconstruction network",
-    "mri-norms": "the training loop for reconstruction networks",
-}
+PENDING: dict[str, str] = {}
 
 
 def check_name(name: str) -> str:

@@ -137,7 +137,7 @@ def words(numbers: dict[str, Any]) -> str:
         f"training data; of new points Adam has {test(whole, 'Adam'):.0%} wrong and SGD {test(whole, 'SGD'):.0%} "
         f"(medians of {numbers['seeds']} seeds). It takes the whole gradient: in batches of {size} Adam has "
         f"{test(small, 'Adam'):.0%} wrong. It depends on the problem, too: for labels that depend linearly on normal "
-        f"features Adam has {rest}."
+        f"features Adam has {rest}. Asked for were {WORSE:.0%} more wrong with every seed, on the construction."
     )
 
 
@@ -166,8 +166,13 @@ def _columns(axis: Axes, problems: dict[str, Any], labels: list[str]) -> None:
     axis.set_xticks(range(len(labels)), labels=labels)
     axis.set_ylim(-2, 55)
     axis.axhline(50, color="#a0a0a0", lw=1, ls=":")
+    axis.annotate(
+        "guessing", (1, 50), (0, 3), xycoords=("axes fraction", "data"), textcoords="offset points", ha="right"
+    )
     axis.set_ylabel("wrong on new data, %")
-    axis.legend(title="training error 0" if _all_fit(problems) else None, loc="center left")
+    axis.legend(
+        title="all fit the training data" if _all_fit(problems) else None, loc="center left", bbox_to_anchor=(0, 0.3)
+    )
     axis.grid(visible=False, axis="x")
 
 

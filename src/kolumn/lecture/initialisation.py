@@ -123,7 +123,8 @@ def words(numbers: dict[str, Any]) -> str:
         f"{numbers['steps']} steps (median of {numbers['seeds']} starts, the better of rates "
         f"{' and '.join(f'{r:g}' for r in numbers['rates'])}): {', '.join(ranges)}. With {SHOWN[0]:g} times them "
         f"the signal shrinks to {none[-1] / none[0]:.0e} of itself by the last layer without one, and to "
-        f"{batch[-1] / batch[0]:.1g} with batch norm."
+        f"{batch[-1] / batch[0]:.1g} with batch norm. Asked for was a range {FORGIVING:g} times as "
+        "wide with every layer."
     )
 
 
@@ -170,4 +171,4 @@ def _losses(axis: Axes, numbers: dict[str, Any]) -> None:
     axis.set_xlabel("weights at the start, as a multiple of those of He et al.")
     axis.set_ylabel(f"loss after {numbers['steps']} steps")
     axis.set_title(f"Who learns from which start (median and range of {numbers['seeds']}; better of two rates)")
-    axis.legend(loc="center right", fontsize=8)
+    axis.legend(loc="upper left", bbox_to_anchor=(1, 1), fontsize=8)

@@ -185,8 +185,11 @@ def draw(numbers: dict[str, Any]) -> Figure:
     gradients.set_ylabel("relative to the median layer")
     for axis, (start, moves) in zip(steps, numbers["steps"].items(), strict=True):
         for name, colour, marker in zip(STEPS, (*COLOURS[4:], COLOURS[1]), "osD^", strict=True):
-            axis.plot(places, moves[name], f"{marker}-", color=colour, label=name, ms=4)
-        axis.set_title(f"Change of each layer in a first step\nover the layer: {start}")
+            wide = (
+                {"ms": 7, "lw": 4, "zorder": 1} if name == "Adam, eps 1e-8" else {"ms": 4}
+            )  # below the next, which may hide it
+            axis.plot(places, moves[name], f"{marker}-", color=colour, label=name, **wide)
+        axis.set_title(f"What a first step changes of each layer,\nrelative (start: {start})")
     for axis in (gradients, *steps):
         axis.legend(loc="upper right" if axis is gradients else "lower right")
         _layers(axis, numbers["layers"])

@@ -136,7 +136,8 @@ def words(numbers: dict[str, Any]) -> str:
         f"column up to {most['every 4th column']}. A head that is constant in pieces came back from "
         f"{head['sampled_fraction']:.0%} of k-space on radial lines with an error of "
         f"{head['error']['least variation, radial']:.0e}, and from equispaced columns with "
-        f"{head['error']['least variation, equispaced']:.0%}."
+        f"{head['error']['least variation, equispaced']:.0%}. Exact means to {EXACT:g} for points and to {NEARLY:g} "
+        "for the head, and to fail is to be off by 1% or more."
     )
 
 

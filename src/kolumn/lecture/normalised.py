@@ -148,7 +148,7 @@ def words(numbers: dict[str, Any]) -> str:
     text = (
         f"Without a and b the means are within {most['mean_deviation']:.0e} of 0 and the standard deviations within "
         f"{most['std_deviation']:.0e} of 1; with a and b every range from {RANGES[0]:g} to {RANGES[-1]:g} was reached "
-        f"to {reached:.0e}. "
+        f"to {reached:.0e} ({SAME:g} or more counts). "
     )
     lost = failed.get("power", [])
     if not lost:

@@ -19,7 +19,7 @@ CHANCE = math.log(CLASSES)  # loss of a network that knows nothing
 LEARNT = CHANCE / 2  # a loss that shows that something was learnt
 DIVERGED = 1e3  # a loss from which on training is given up; what is not a number counts as this, too
 
-DEPTH, WIDTH, SIDE, NOISE, IMAGES, BATCH = 8, 8, 12, 0.5, 512, 32  # of the network, the pictures, and the training
+DEPTH, WIDTH, SIDE, NOISE, IMAGES, BATCH = 8, 12, 12, 0.5, 512, 32  # of the network, the pictures, and the training
 
 # name -> what normalises a number of channels; groups of 4, since the networks here are narrow
 LAYERS: dict[str, Callable[[int], nn.Module]] = {**NORMS, "group": lambda n: GroupNorm(n, group_size=4)}
@@ -33,7 +33,7 @@ class Images(NamedTuple):
     label: Tensor
 
 
-def stripes(n: int, side: int, noise: float, generator: Generator) -> Images:
+def stripes(n: int, side: int, noise: float, generator: Generator, wrong: float = 0.0) -> Images:
     """Sine waves of a random direction out of CLASSES, wavelength, phase and contrast, in normal noise.
 
     Args:
@@ -41,6 +41,7 @@ def stripes(n: int, side: int, noise: float, generator: Generator) -> Images:
         side: of a picture, pixels.
         noise: its standard deviation, where the waves have a mean square of about 1.
         generator: where the random numbers come from.
+        wrong: the fraction of labels that are drawn anew, whatever the picture.
     """
     label = torch.randint(CLASSES, (n,), generator=generator)
     wavelength, phase, contrast = torch.rand(3, n, 1, 1, generator=generator)
@@ -48,7 +49,9 @@ def stripes(n: int, side: int, noise: float, generator: Generator) -> Images:
     y, x = torch.meshgrid(torch.arange(side), torch.arange(side), indexing="ij")
     along = x * angle.cos() + y * angle.sin()
     wave = (1 + contrast) * torch.sin(2 * math.pi * (along / (4 + 4 * wavelength) + phase))
-    return Images((wave + noise * torch.randn(n, side, side, generator=generator))[:, None], label)
+    pictures = (wave + noise * torch.randn(n, side, side, generator=generator))[:, None]
+    anew = torch.rand(n, generator=generator) < wrong
+    return Images(pictures, torch.where(anew, torch.randint(CLASSES, (n,), generator=generator), label))
 
 
 def network(

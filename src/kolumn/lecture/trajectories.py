@@ -134,7 +134,8 @@ def words(numbers: dict[str, Any]) -> str:
         f"the end RMSprop turns by {rmsprop['turn_degrees']:.0f} degrees from step to step and Adam by "
         f"{adam['turn_degrees']:.0f}; smooth is not closer: they stay at a distance of "
         f"{rmsprop['end_distance']:.3f} and {adam['end_distance']:.3f}. And the valley must lie along the axes: turned "
-        f"by 45 degrees, RMSprop is {turned['RMSprop']:.0f} degrees off and SGD {turned['SGD']:.0f}."
+        f"by 45 degrees, RMSprop is {turned['RMSprop']:.0f} degrees off and SGD {turned['SGD']:.0f}. Asked for were "
+        f"twice the angle of RMSprop for SGD, and turns above {BOUNCES:g} and below {SMOOTH:g} degrees."
     )
 
 

@@ -13,10 +13,13 @@ from ..acquisition import Acquisition, acquire, as_complex, scale_maps
 from ..coils import estimate_maps
 from ..errors import ArgumentError
 from .grappa import Grappa
+from .learned_cs import LearnedCompressedSensing
 from .llr import LocallyLowRank
 from .sense import Sense
 from .tgv import TotalGeneralizedVariation
 from .tv import TotalVariation
+from .unet import LearnedUNet
+from .unrolled import LearnedUnrolled
 from .wavelet import WaveletSparse
 from .zero_filled import ZeroFilled
 
@@ -37,6 +40,9 @@ METHODS: dict[str, type] = {
     "tgv": TotalGeneralizedVariation,
     "wavelet": WaveletSparse,
     "llr": LocallyLowRank,
+    "unet": LearnedUNet,
+    "unrolled": LearnedUnrolled,
+    "learned-cs": LearnedCompressedSensing,
 }
 
 

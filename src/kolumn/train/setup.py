@@ -14,7 +14,7 @@ from .sample import Sample
 from .simulated import Simulated
 from .validate import Examination
 
-_SLICES = 3.0  # chance of a slice of a real person, relative to that of a procedural family
+_SLICES = 6.0  # chance of a slice of a real person, relative to that of a procedural family
 _RECORDED = 0.3  # of the batches come from real raw k-space, where there is any
 _COUNT = 16  # batches of each validation
 _APART = 1 << 30  # between the seed of training and that of validation
