@@ -36,7 +36,7 @@ class Learned(ABC):
         maps: how to estimate maps where the acquisition has none: "espirit", or "walsh", which also serves where
             there are too few calibration lines for the other.
         mirrored: the mean over the scan and its three mirror images, each given to the network and mirrored back: four
-            times as long, for 0.2 to 0.4 dB.
+            times as long, for up to 0.3 dB.
     """
 
     METHOD: ClassVar[str]
