@@ -8,6 +8,7 @@ import torch
 
 from kolumn.acquisition import acquire
 from kolumn.errors import ArgumentError, OutsideTraining
+from kolumn.fourier import fft2
 from kolumn.io import open_scan, write_kspace
 from kolumn.masks import make_mask
 from kolumn.phantoms import phantom
@@ -102,3 +103,31 @@ def test_other_warnings_are_passed_on(file, monkeypatch):
         warnings.simplefilter("always")
         compare(open_scan(file), masked, ["loud"])
     assert [str(w.message) for w in caught] == ["loud"] * 3
+
+
+@dataclass(frozen=True)
+class Clean:
+    """A network, as far as a report can see."""
+
+    weights: str | None = None
+
+    def __call__(self, acquisition):
+        return ZeroFilled()(acquisition)
+
+
+def test_a_network_scored_against_a_noise_floor_gets_a_note(file, tmp_path, monkeypatch):
+    monkeypatch.setitem(METHODS, "clean", Clean)
+    about = "clean: images without a noise floor, scored against one of "
+
+    def said(path, methods=("zero-filled", "clean"), reference="rss"):
+        notes = compare(open_scan(path), masked, methods, reference=reference).notes
+        return [note for note in notes if note.startswith(about)]
+
+    (note,) = said(file)
+    assert note.endswith("% of white; --reference unbiased takes it away")
+    assert said(file, reference="unbiased") == said(file, ("zero-filled",)) == []
+    y, x = torch.linspace(-6, 6, 96)[:, None], torch.linspace(-6, 6, 80)  # smooth: nothing at the edge of k-space
+    write_kspace(
+        tmp_path / "quiet.h5", acquire(fft2(torch.exp(-y.square() - x.square()).to(torch.complex64))[None, None])
+    )
+    assert said(tmp_path / "quiet.h5") == []

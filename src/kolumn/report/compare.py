@@ -21,9 +21,10 @@ from ..recon import Reconstructor, make_method
 from ..recon.prepare import finish, prepare
 from ..recon.solution import Progress
 from .account import EMPTY, Account, join_accounts, limit_note, middle_history, solve
-from .reference import REFERENCES
+from .reference import REFERENCES, noise_floor
 from .series import stack
 
+GREY = 0.01  # of white: a noise floor above that is worth a word
 FULL = 0.9  # a file with nine in ten columns counts as fully sampled: real ones lack a few at the edge
 UNEXPECTED = (RuntimeError, MemoryError)  # torch: out of memory, a decomposition that did not converge
 
@@ -122,11 +123,13 @@ def compare(
     own = _own_mask(first)
     mask = make_mask((first.kspace.shape[-2], first.kspace.shape[-1])) if full else own
     references: list[Tensor] = []
+    floors: list[float] = []
     frames: list[Acquisition] = []
     series = [name for name, run in runs.items() if getattr(run.method, "SERIES", False)]
     for i, (whole, data) in enumerate(_slices(scan, mask.samples if full else None, whitening, device)):
         if full:
             references.append(REFERENCES[reference](whole).cpu())
+            floors.append(float(noise_floor(whole).max()))
         if series:
             frames.append(data)
         for name in (n for n in runs if n not in series):
@@ -144,6 +147,12 @@ def compare(
     notes = _notes(scan, kept, full, results)
     if full and reference != "rss":
         notes.append("scored against the root sum of squares less its noise floor (unbiased)")
+    without = [name for name, run in runs.items() if hasattr(run.method, "weights")]
+    if truth is not None and reference == "rss" and without and max(floors) > GREY * float(truth.max()):
+        notes.append(
+            f"{', '.join(without)}: images without a noise floor, scored against one of "
+            f"{max(floors) / float(truth.max()):.1%} of white; --reference unbiased takes it away"
+        )
     return Comparison(truth, kept.samples.cpu(), kept.to_dict(), results, notes)
 
 

@@ -29,8 +29,12 @@ def unbiased(whole: Acquisition) -> Tensor:
     Args:
         whole: all of k-space (*batch, coil, ky, kx), from which sigma is taken where no noise scan says it.
     """
-    floor = whole.kspace.shape[COIL] * noise_level(whole).square()
-    return (root_sum_of_squares(whole).square() - floor).clamp_min(0).sqrt()
+    return (root_sum_of_squares(whole).square() - noise_floor(whole).square()).clamp_min(0).sqrt()
+
+
+def noise_floor(whole: Acquisition) -> Tensor:
+    """sqrt(n) sigma, the root mean square of a root sum of squares where there is no signal, (*batch, 1, 1)."""
+    return whole.kspace.shape[COIL] ** 0.5 * noise_level(whole)
 
 
 REFERENCES: dict[str, Callable[[Acquisition], Tensor]] = {"rss": root_sum_of_squares, "unbiased": unbiased}
