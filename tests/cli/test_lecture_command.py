@@ -9,9 +9,7 @@ import sys
 import pytest
 from kolumn_runs import bad, good, tree
 
-from kolumn import lecture
-from kolumn.errors import ArgumentError
-from kolumn.lecture import EXPERIMENTS, PENDING, mri_linear, runner, style
+from kolumn.lecture import EXPERIMENTS, mri_linear, runner, style
 from kolumn.lecture.result import Result
 
 
@@ -23,23 +21,18 @@ def result(name: str) -> Result:
 
 @pytest.fixture
 def quick(monkeypatch):
-    """Three experiments, two of which can run, and what each gives at once."""
-    names = ("buffers", "mri-linear", "mri-norms")
+    """Two experiments, and what each gives at once."""
+    names = ("buffers", "mri-linear")
     for name in set(EXPERIMENTS) - set(names):
         monkeypatch.delitem(EXPERIMENTS, name)
-    for name in list(PENDING):
-        monkeypatch.delitem(PENDING, name)
-    monkeypatch.setitem(PENDING, "mri-norms", "a miracle")
     monkeypatch.setattr(runner, "load", lambda name: lambda: result(name))
     return names
 
 
-def test_list_shows_every_claim_and_what_is_pending(capsys, monkeypatch):
-    monkeypatch.setitem(PENDING, "mri-norms", "a miracle")
+def test_list_shows_every_claim(capsys):
     shown = " ".join(good(capsys, "lecture", "list").out.split())
     for name, claim in EXPERIMENTS.items():
         assert f"{name} {claim}" in shown
-    assert "[pending: waits for a miracle]" in shown and shown.count("[pending") == len(PENDING)
 
 
 def test_help_and_list_import_nothing_heavy(tmp_path):
@@ -74,12 +67,11 @@ def test_one_experiment(capsys, tmp_path, monkeypatch):
     assert tree(tmp_path) != before
 
 
-def test_all_runs_what_can_run_and_says_what_waits(quick, capsys, tmp_path):
+def test_all_runs_each(quick, capsys, tmp_path):
     said = good(capsys, "lecture", "all", "-o", tmp_path / "new").err.splitlines()
     assert [line.split(" (")[0] for line in said] == [
         "buffers: not borne out",
         "mri-linear: borne out",
-        "mri-norms: pending, waits for a miracle",
         f"the gallery is {tmp_path / 'new' / 'index.html'}",
     ]
     files = {"buffers.json", "buffers.png", "index.html", "mri-linear.json", "mri-linear.png", "README.md"}
@@ -122,13 +114,6 @@ def test_gallery_alone_makes_the_pages_again(quick, capsys, tmp_path):
 def test_an_unknown_name_is_one_clear_line(capsys, tmp_path, name, hint):
     assert hint in bad(capsys, "lecture", name, "-o", tmp_path / "new")
     assert not (tmp_path / "new").exists()
-
-
-def test_a_pending_one_is_one_clear_line(capsys, tmp_path, monkeypatch):
-    monkeypatch.setitem(PENDING, "buffers", "a miracle")
-    assert "it waits for a miracle" in bad(capsys, "lecture", "buffers", "-o", tmp_path)
-    with pytest.raises(ArgumentError):
-        lecture.load("buffers")
 
 
 def test_a_folder_that_cannot_be(capsys, tmp_path):

@@ -18,13 +18,12 @@ from PIL import Image
 
 from kolumn import lecture
 from kolumn.errors import ArgumentError, FormatError, OutputError
-from kolumn.lecture import EXPERIMENTS, PENDING, gallery, picture, runner, style
+from kolumn.lecture import EXPERIMENTS, gallery, picture, runner, style
 from kolumn.lecture.gallery import rows, save_gallery
 from kolumn.lecture.result import Result
 from kolumn.lecture.runner import check_targets, run_experiment
 
 FOLDER = Path(lecture.__file__).parent
-READY = [name for name in EXPERIMENTS if name not in PENDING]
 
 
 def file_of(name: str) -> Path:
@@ -40,23 +39,18 @@ def functions(path: Path) -> set[str]:
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
-def test_every_experiment_has_a_claim_and_either_a_file_or_a_reason(name):
+def test_every_experiment_has_a_claim_and_a_file(name):
     assert re.fullmatch(r"[a-z]+(-[a-z]+)*", name)
     assert re.fullmatch(r"[A-Z].*[^ ]\.", EXPERIMENTS[name])
-    assert file_of(name).exists() == (name not in PENDING), "a finished experiment has a file and no line in PENDING"
-
-
-def test_only_experiments_are_pending_and_each_waits_for_something():
-    assert set(PENDING) <= set(EXPERIMENTS)
-    assert all(PENDING.values())
+    assert file_of(name).exists()
 
 
 def test_every_file_with_a_run_is_an_experiment():
     runs = {path for path in FOLDER.glob("*.py") if "run" in functions(path)}
-    assert runs == {file_of(name) for name in READY}
+    assert runs == {file_of(name) for name in EXPERIMENTS}
 
 
-@pytest.mark.parametrize("name", READY)
+@pytest.mark.parametrize("name", EXPERIMENTS)
 def test_an_experiment_runs_without_arguments_and_judges_in_a_function_of_its_own(name):
     module = importlib.import_module(f"kolumn.lecture.{name.replace('-', '_')}")
     assert not inspect.signature(module.run).parameters
@@ -75,7 +69,7 @@ def test_no_state_that_is_global(path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", READY)
+@pytest.mark.parametrize("name", EXPERIMENTS)
 def test_an_experiment_as_it_is_run(name, tmp_path):
     before = torch.get_rng_state(), torch.get_num_threads(), dict(matplotlib.rcParams)
     run_experiment(name, tmp_path)
@@ -191,12 +185,6 @@ def test_unknown_names(name, message):
         lecture.load(name)
 
 
-def test_pending_experiments_say_what_they_wait_for(monkeypatch):
-    monkeypatch.setitem(PENDING, "buffers", "a miracle")
-    with pytest.raises(ArgumentError, match="'buffers' is pending: it waits for a miracle"):
-        lecture.load("buffers")
-
-
 # Pictures
 
 
@@ -249,14 +237,12 @@ def shown(fed, tmp_path):
     return tmp_path
 
 
-def test_the_gallery_shows_every_experiment_in_the_order_of_the_lecture(shown, monkeypatch):
-    monkeypatch.setitem(PENDING, "trajectories", "a miracle")
-    monkeypatch.delitem(PENDING, "adam-fails", raising=False)
+def test_the_gallery_shows_every_experiment_in_the_order_of_the_lecture(shown):
     save_gallery(shown)
     page, text = ((shown / name).read_text() for name in gallery.PAGES)
     for content in (page, text):
         assert content.index("buffers.png") < content.index("mri-linear.png")
-        assert "pending: waits for a miracle" in content and "not run here" in content
+        assert content.count("not run here") == len(EXPERIMENTS) - 2
         for wanted in ("table / a b / c", "0.1235", "21 numbers, 0 to 19, median 9", "2 lists, in the JSON"):
             assert wanted in content
         assert "http" not in content, "offline"

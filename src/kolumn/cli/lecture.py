@@ -35,27 +35,22 @@ def lecture(name: Name, output: Output = "kolumn-lecture", overwrite: Overwrite 
 
 
 def _list(folder: Path, overwrite: bool) -> None:
-    from ..lecture import EXPERIMENTS, PENDING
+    from ..lecture import EXPERIMENTS
 
     width = max(map(len, EXPERIMENTS)) + 2
     for name, claim in EXPERIMENTS.items():
-        text = claim if name not in PENDING else f"{claim} [pending: waits for {PENDING[name]}]"
-        print(textwrap.fill(text, 100, initial_indent=name.ljust(width), subsequent_indent=" " * width))  # noqa: T201
+        print(textwrap.fill(claim, 100, initial_indent=name.ljust(width), subsequent_indent=" " * width))  # noqa: T201
 
 
 def _all(folder: Path, overwrite: bool) -> None:
-    from ..lecture import EXPERIMENTS, PENDING
+    from ..lecture import EXPERIMENTS
     from ..lecture.gallery import PAGES, save_gallery
     from ..lecture.runner import check_targets, files_of
     from .console import say
 
-    ready = [name for name in EXPERIMENTS if name not in PENDING]
-    check_targets(folder, [*(file for name in ready for file in files_of(name)), *PAGES], overwrite)
+    check_targets(folder, [*(file for name in EXPERIMENTS for file in files_of(name)), *PAGES], overwrite)
     for name in EXPERIMENTS:
-        if name in PENDING:
-            say(f"{name}: pending, waits for {PENDING[name]}")
-        else:
-            _run(name, folder, overwrite)
+        _run(name, folder, overwrite)
     save_gallery(folder, overwrite)
     say(f"the gallery is {folder / 'index.html'}")
 

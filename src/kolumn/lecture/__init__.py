@@ -16,7 +16,6 @@ How an experiment is written, so that ``kolumn lecture`` has it by itself:
 * The figure is made by :func:`kolumn.lecture.style.canvas` and drawn with the methods of its axes, never with pyplot,
   whose state is global. Its titles say the finding. Images of a row share one grey scale; error maps say theirs.
   The runner draws in one style (``style.STYLE``), so experiments set no fonts; COLOURS are for lines.
-* To finish a pending experiment, write its file and delete its line in PENDING.
 
 ``kolumn lecture NAME`` writes NAME.json and NAME.png; ``kolumn lecture all`` writes those of each, and the pages that
 show them (index.html, README.md); ``kolumn lecture gallery`` makes the pages again from the JSON beside them. The
@@ -33,7 +32,7 @@ from ..errors import ArgumentError
 if TYPE_CHECKING:
     from .result import Run
 
-__all__ = ["EXPERIMENTS", "PENDING", "check_name", "load"]
+__all__ = ["EXPERIMENTS", "check_name", "load"]
 
 # In the order of the lecture: name -> the claim it tests
 EXPERIMENTS: dict[str, str] = {
@@ -65,22 +64,17 @@ EXPERIMENTS: dict[str, str] = {
     "mri-norms": "The same U-Net learns better with a normalisation layer than with none, and with Adam than with SGD.",
 }
 
-# What is not written yet: name -> what it waits for
-PENDING: dict[str, str] = {}
-
 
 def check_name(name: str) -> str:
-    """The name of an experiment that can run.
+    """The name of an experiment.
 
     Raises:
-        ArgumentError: there is none of that name, or it is pending.
+        ArgumentError: there is none of that name.
     """
     if name not in EXPERIMENTS:
         near = difflib.get_close_matches(name.lower(), EXPERIMENTS, 1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
         raise ArgumentError(f"there is no experiment {name!r}{hint}; `kolumn lecture list` shows them all")
-    if name in PENDING:
-        raise ArgumentError(f"experiment {name!r} is pending: it waits for {PENDING[name]}")
     return name
 
 
@@ -88,7 +82,7 @@ def load(name: str) -> Run:
     """The function ``run`` of an experiment.
 
     Raises:
-        ArgumentError: there is none of that name, or it is pending.
+        ArgumentError: there is none of that name.
     """
     from importlib import import_module
 

@@ -11,7 +11,7 @@ from jinja2 import Environment, PackageLoader
 
 from ..errors import FormatError, OutputError
 from ..io.atomic import atomic
-from . import EXPERIMENTS, PENDING
+from . import EXPERIMENTS
 from .runner import check_targets
 
 PAGES = ("index.html", "README.md")
@@ -33,9 +33,7 @@ def save_gallery(folder: Path, overwrite: bool = False) -> None:
     if not records:
         raise OutputError(f"{folder} holds no experiment to show; run `kolumn lecture all -o {folder}` first")
     check_targets(folder, list(PAGES), overwrite)
-    waits = {name: f"pending: waits for {what}" for name, what in PENDING.items()}
-    states = {name: waits.get(name, "not run here") for name in EXPERIMENTS}
-    states |= {name: record["verdict"] for name, record in records.items()}
+    states = {name: records[name]["verdict"] if name in records else "not run here" for name in EXPERIMENTS}
     environment = Environment(
         loader=PackageLoader("kolumn.lecture"),
         autoescape=lambda template: template is not None and ".html" in template,

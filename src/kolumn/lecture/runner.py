@@ -64,7 +64,7 @@ def run_experiment(name: str, folder: Path, overwrite: bool = False) -> dict[str
         dict: what the JSON holds.
 
     Raises:
-        ArgumentError: no such experiment, or a pending one.
+        ArgumentError: no such experiment.
         OutputError: the files stand already, or cannot be written.
     """
     run = load(name)
