@@ -19,6 +19,7 @@ from .options import (
     Seed,
     Whiten,
     file_and_flags,
+    names,
 )
 
 Methods = Annotated[str, typer.Option(help="Names, with commas between them.")]
@@ -68,11 +69,6 @@ def compare(
         "convergence": convergence,
     }
     run_compare(context, Path(path), Path(output), choices, flags, overwrite)
-
-
-def names(text: str) -> list[str]:
-    """``"zero-filled, sense"`` to names, each once."""
-    return list(dict.fromkeys(word.strip() for word in text.split(",") if word.strip()))
 
 
 def run_compare(

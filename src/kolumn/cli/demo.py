@@ -8,8 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
-from .compare import Convergence, Methods, names, run_compare
-from .options import Acceleration, Center, Device, MaskKind, Overwrite, Seed, check_seed, flags_only
+from .compare import Convergence, Methods, run_compare
+from .options import Acceleration, Center, Device, MaskKind, Overwrite, Seed, check_seed, flags_only, names
 
 DEFAULT_METHODS = "zero-filled,sense,grappa,tv"
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import ArgumentError
-from .compare import DEFAULT_METHODS, Methods, Reference, names
-from .options import Device, Flags, Whiten, file_and_flags
+from .compare import DEFAULT_METHODS, Methods, Reference
+from .options import Device, Flags, Whiten, file_and_flags, names
 
 if TYPE_CHECKING:
     from ..report.evaluate import Case, Settings

@@ -31,7 +31,14 @@ Acceleration = Annotated[float, typer.Option(help="All columns over acquired col
 Center = Annotated[float, typer.Option(help="Fraction of columns in the fully sampled centre.")]
 Seed = Annotated[int, typer.Option(help="Seed of everything random.")]
 
+BOOLS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+
 Flags = list[tuple[str, str | None]]  # --lam 0.02 and --lam=0.02 are ("--lam", "0.02"); None where the value is missing
+
+
+def names(text: str) -> list[str]:
+    """``"zero-filled, sense"`` to names, each once."""
+    return list(dict.fromkeys(word.strip() for word in text.split(",") if word.strip()))
 
 
 def file_and_flags(context: typer.Context, file: str) -> tuple[str, Flags]:
@@ -138,14 +145,13 @@ def _kind(hint: Any) -> type:
 
 
 _WANTED = {bool: "true or false", int: "a whole number", float: "a number", str: "a word"}
-_BOOLS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 
 def _convert(flag: str, value: str | None, kind: type, where: str = "") -> Any:
     if value is None:
         raise ArgumentError(f"option {flag} needs a value: {_WANTED[kind]}")
     try:
-        return _BOOLS[value.lower()] if kind is bool else kind(value)
+        return BOOLS[value.lower()] if kind is bool else kind(value)
     except (ValueError, KeyError) as error:
         raise ArgumentError(f"{flag} is {value!r}; wanted {_WANTED[kind]}{where}") from error
 

@@ -10,10 +10,9 @@ from typing import Annotated, Any
 import typer
 
 from ..errors import ArgumentError
-from .options import Device, Seed
+from .options import BOOLS, Device, Seed, names
 
 _FOLDER_OF_SCANS = "Folder of fully sampled k-space files"
-_BOOLS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 
 def train(
@@ -51,9 +50,10 @@ def train(
     settings = Settings(
         steps, minutes, lr, rule, workers=workers, validate_every=60 * validate_every, tensorboard=tensorboard
     )
-    plan = Plan(_path(images), _path(data), _path(validation), _names(hold_out), batch_size, check_seed(seed))
+    plan = Plan(_path(images), _path(data), _path(validation), tuple(names(hold_out)), batch_size, check_seed(seed))
     options = _network_options(method, option or [])
-    folder = _folder(Path(output), resume, overwrite)
+    folder = Path(output)
+    _check_folder(folder, resume, overwrite)
     group = join_group(choose_device(device))
     try:
         model = make_network(method, options, seed)
@@ -71,6 +71,7 @@ def train(
         trainer = Trainer(model, description, settings, ready.source, ready.examinations, folder, group, report, card)
         if resume:
             trainer.resume()
+        folder.mkdir(exist_ok=True)
         for note in ready.notes:
             report(f"note: {note}")
         trainer.run()
@@ -86,11 +87,7 @@ def _path(text: str | None) -> Path | None:
     return None if text is None else Path(text)
 
 
-def _names(text: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(word.strip() for word in text.split(",") if word.strip()))
-
-
-def _folder(folder: Path, resume: bool, overwrite: bool) -> Path:
+def _check_folder(folder: Path, resume: bool, overwrite: bool) -> None:
     from ..errors import OutputError
     from ..train import LAST
 
@@ -100,8 +97,6 @@ def _folder(folder: Path, resume: bool, overwrite: bool) -> Path:
         raise OutputError(f"{folder} is a file; give the name of a folder")
     if not folder.parent.is_dir():
         raise OutputError(f"the folder {folder.parent} does not exist; create it first")
-    folder.mkdir(exist_ok=True)
-    return folder
 
 
 def _mixed(choice: str, device: str) -> bool:
@@ -109,9 +104,9 @@ def _mixed(choice: str, device: str) -> bool:
 
     if choice == "auto":
         return bfloat16_is_fast(device)
-    if choice not in _BOOLS:
+    if choice not in BOOLS:
         raise ArgumentError(f"--bf16 is {choice!r}; wanted auto, yes or no")
-    return _BOOLS[choice]
+    return BOOLS[choice]
 
 
 def _network_options(method: str, words: list[str]) -> dict[str, Any]:
@@ -132,7 +127,7 @@ def _network_options(method: str, words: list[str]) -> dict[str, Any]:
             raise ArgumentError(f"--option is {word!r}; wanted NAME=VALUE, as in n_cascades=8")
         kind = hints.get(name, str)
         try:
-            options[name] = _BOOLS[text] if kind is bool else kind(text)
+            options[name] = BOOLS[text] if kind is bool else kind(text)
         except (KeyError, ValueError) as error:
             raise ArgumentError(f"--option {name} is {text!r}; wanted {kind.__name__}") from error
     return options
