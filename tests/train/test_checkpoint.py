@@ -19,6 +19,7 @@ STATE = {
     "model": {"weight": torch.arange(5000.0)},
     "optimizer": {"state": {0: {"t": 3}}, "param_groups": []},
     "watch": {},
+    "seen": {"coils": [1]},
 }
 
 
@@ -26,7 +27,7 @@ def test_round_trip(tmp_path):
     save_checkpoint(tmp_path / LAST, STATE)
     found = load_checkpoint(tmp_path / LAST)
     assert torch.equal(found["model"].pop("weight"), STATE["model"]["weight"])
-    assert found == {**STATE, "model": {}, "format": 1}
+    assert found == {**STATE, "model": {}, "format": 2}
     assert [p.name for p in tmp_path.iterdir()] == [LAST]
 
 
@@ -84,7 +85,7 @@ class Evil:
 
 def test_no_code_is_run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    torch.save({**STATE, "format": 1, "extra": Evil()}, tmp_path / LAST)
+    torch.save({**STATE, "format": 2, "extra": Evil()}, tmp_path / LAST)
     with pytest.raises(FormatError, match="is damaged or no checkpoint"):
         load_checkpoint(tmp_path / LAST)
     (tmp_path / LAST).write_bytes(pickle.dumps(Evil()))

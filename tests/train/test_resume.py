@@ -90,4 +90,5 @@ def test_kill_and_resume_is_bit_for_bit(tmp_path):
         for name, x in state.items():
             assert torch.equal(torch.as_tensor(x), torch.as_tensor(b["optimizer"]["state"][i][name])), name
     assert a["watch"]["mean"] == b["watch"]["mean"]
+    assert a["seen"] == b["seen"] and len(a["seen"]["noise"]) == 2 * STEPS
     assert losses(straight) == losses(killed)

@@ -28,7 +28,7 @@ class ModelCard:
 
     Attributes:
         network: the method: "unet", "unrolled" or "learned-cs".
-        trained: least and largest of each of MEASURES in training.
+        trained: range of each of MEASURES in training, but for the most extreme.
         masks: kinds of masks in training.
         data: what it was trained on, and what it was kept from.
         licences: of the weights and of the data.
@@ -47,9 +47,10 @@ class ModelCard:
     def outside(self, acquisition: Acquisition) -> list[str]:
         """What of an acquisition lies outside of the range of training, in words."""
         found = []
-        for name, (least, most) in measure(acquisition).items():
+        for name, values in measure(acquisition).items():
+            least, most = min(values, default=math.nan), max(values, default=math.nan)
             low, high = self.trained.get(name, (-math.inf, math.inf))
-            if not low / _ROOM <= least <= most <= high * _ROOM:
+            if least < low / _ROOM or most > high * _ROOM:
                 value = least if least < low / _ROOM else most
                 found.append(f"{TEXTS[name].format(value)} (trained on {low:.3g} to {high:.3g})")
         return found
@@ -109,10 +110,9 @@ TEXTS = {
 
 
 @torch.no_grad()
-def measure(acquisition: Acquisition) -> dict[str, tuple[float, float]]:
-    """Least and largest of each of MEASURES over the entries of a batch; those that are blank have no say."""
+def measure(acquisition: Acquisition) -> dict[str, list[float]]:
+    """Each of MEASURES of each entry of a batch; those that are blank have no say."""
     batch = acquisition.kspace.shape[:COIL]
     entries = [acquisition.entry(*i) if i else acquisition for i in product(*map(range, batch))]
     entries = [entry for entry in entries if bool((entry.kspace != 0).any())]
-    values = {name: [f(entry) for entry in entries] for name, f in MEASURES.items()}
-    return {name: (min(v), max(v)) for name, v in values.items() if v}
+    return {name: [f(entry) for entry in entries] for name, f in MEASURES.items()}

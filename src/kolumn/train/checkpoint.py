@@ -13,10 +13,10 @@ import torch
 from ..errors import FormatError
 from ..io.atomic import atomic
 
-FORMAT = 1
+FORMAT = 2
 LAST, BEST = "last.pt", "best.pt"
 _UNREADABLE = (zipfile.BadZipFile, RuntimeError, pickle.UnpicklingError, EOFError, ValueError, KeyError, OSError)
-_KEYS = {"format", "description", "settings", "step", "seconds", "model", "optimizer", "watch"}
+_KEYS = {"format", "description", "settings", "step", "seconds", "model", "optimizer", "watch", "seen"}
 
 
 def save_checkpoint(path: Path, state: Mapping[str, Any]) -> None:

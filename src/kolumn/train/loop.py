@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from ..errors import ArgumentError, ConvergenceError
-from .card import ranges, save_weights
+from .card import save_weights
 from .checkpoint import BEST, LAST, load_checkpoint, save_checkpoint
 from .distributed import Group
 from .loader import Source, batches
@@ -22,6 +22,7 @@ from .loss import relative_error
 from .meter import Every, Meter, duration
 from .models import make_optimizer
 from .sample import Sample
+from .seen import Seen
 from .settings import Settings
 from .validate import Examination, columns, validate
 from .watch import Watch
@@ -57,8 +58,7 @@ class Trainer:
         self.network = self.group.wrap(self.model)
         self.optimizer = make_optimizer(self.model, self.settings.rule, self.settings.lr)
         self.rates = [group["lr"] for group in self.optimizer.param_groups]
-        self.watch, self.step, self.seconds = Watch(), 0, 0.0
-        self.trained: dict[str, tuple[float, float]] = {}
+        self.watch, self.seen, self.step, self.seconds = Watch(), Seen(), 0, 0.0
 
     def resume(self) -> None:
         """Go on from the last checkpoint in the folder.
@@ -77,7 +77,8 @@ class Trainer:
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.optimizer.train()  # the best checkpoint has what is evaluated
-        self.watch, self.step, self.seconds = Watch(**state["watch"]), state["step"], state["seconds"]
+        self.watch, self.seen = Watch(**state["watch"]), Seen(state["seen"])
+        self.step, self.seconds = state["step"], state["seconds"]
 
     def run(self) -> None:
         """Train to the end; the folder then holds the last checkpoint, the best one, and the log.
@@ -132,6 +133,7 @@ class Trainer:
                 f"{norm:.3g}; {self.folder / LAST} is from before; go on with --resume and a lower --lr"
             )
         self.optimizer.step()
+        self.seen.add(sample.acquisition)
         self.step, self.seconds = self.step + 1, shared[1]
         return shared[0]
 
@@ -159,14 +161,14 @@ class Trainer:
                 "model": self.model.state_dict(),
                 "optimizer": self.optimizer.state_dict(),
                 "watch": asdict(self.watch),
+                "seen": self.seen.values,
             }
             save_checkpoint(self.folder / name, state)
 
     def _save_weights(self, scores: Mapping[str, float]) -> None:
         if self.group.leads:
-            self.trained = self.trained or ranges(self.source)
             card = {**self.card, "scores": {**scores, "images seen": self.step * self.description["batch_size"]}}
-            save_weights(self.folder, self.description["method"], self.model, self.trained, card)
+            save_weights(self.folder, self.description["method"], self.model, self.seen.ranges(), card)
 
     def _log(self) -> Log | None:
         if not self.group.leads:
