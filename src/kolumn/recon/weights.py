@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import pickle
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -16,21 +15,12 @@ from torch import Tensor, nn
 from ..errors import ArgumentError, FormatError
 from ..io.atomic import atomic
 from ..io.guard import check_readable
+from ..io.torch_file import load_torch
 from ..nn import FastmriUNet, LearnedCS, UNet, Unrolled, VarNet, varnet
 from ..nn import fastmri_unet as fastmri
 from .card import ModelCard, read_card
 
 SHIPPED = Path(__file__).parent / "networks"
-_UNREADABLE = (
-    SafetensorError,
-    pickle.UnpicklingError,
-    RuntimeError,
-    OSError,
-    EOFError,
-    ValueError,
-    KeyError,
-    TypeError,
-)
 NETWORKS: dict[str, Callable[..., nn.Module]] = {"unet": UNet, "unrolled": Unrolled, "learned-cs": LearnedCS}
 
 
@@ -141,20 +131,13 @@ def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     try:
         with safe_open(path, "pt") as file:
             return {key: file.get_tensor(key) for key in file.keys()}, file.metadata() or {}  # noqa: SIM118, no dict
-    except _UNREADABLE as error:
-        raise _damaged(path, error) from error
+    except (SafetensorError, OSError, ValueError, KeyError) as error:
+        reason = str(error).strip().splitlines()[0][:100] if str(error).strip() else type(error).__name__
+        raise FormatError(f"{path} is damaged, or no file of safetensors ({reason})") from error
 
 
 def _read_torch(path: Path) -> dict[str, Tensor]:
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except _UNREADABLE as error:
-        raise _damaged(path, error) from error
+    state = load_torch(path)
     if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
         raise FormatError(f"{path} holds no state dict (a dict of tensors); save network.state_dict() alone")
     return {str(key): value for key, value in state.items()}
-
-
-def _damaged(path: Path, error: Exception) -> FormatError:
-    reason = str(error).strip().splitlines()[0][:100] if str(error).strip() else type(error).__name__
-    return FormatError(f"{path} cannot be read as weights, it may be damaged or something else ({reason})")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,10 +11,10 @@ import torch
 
 from ..errors import FormatError
 from ..io.atomic import atomic
+from ..io.torch_file import load_torch
 
 FORMAT = 2
 LAST, BEST = "last.pt", "best.pt"
-_UNREADABLE = (zipfile.BadZipFile, RuntimeError, pickle.UnpicklingError, EOFError, ValueError, KeyError, OSError)
 _KEYS = {"format", "description", "settings", "step", "seconds", "model", "optimizer", "watch", "seen"}
 
 
@@ -46,10 +45,9 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
             wrong = parts.testzip()
         if wrong is not None:
             raise zipfile.BadZipFile(f"the checksum of {wrong} is wrong")
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except _UNREADABLE as error:
-        reason = " ".join(str(error).split())[:100]
-        raise FormatError(f"{path} is damaged or no checkpoint ({reason}); go on from {BEST}, or start anew") from error
+        state = load_torch(path)
+    except (zipfile.BadZipFile, EOFError, OSError) as error:
+        raise FormatError(f"{path} is damaged or no checkpoint ({error}); go on from {BEST}, or start anew") from error
     if not isinstance(state, dict) or not set(state) >= _KEYS:
         raise FormatError(f"{path} is no checkpoint of `kolumn train`; give the folder that it wrote")
     if state["format"] != FORMAT:
