@@ -14,7 +14,8 @@ from kolumn.masks import make_mask
 from kolumn.phantoms import phantom
 from kolumn.recon import METHODS, ZeroFilled
 from kolumn.report import compare
-from kolumn.report.reference import REFERENCES
+from kolumn.report.notes import reference_notes
+from kolumn.report.reference import REFERENCES, noise_floor
 
 
 def noisy(n_coils, sigma, seed=0, shape=(96, 90)):
@@ -115,6 +116,14 @@ class Clean:
         return ZeroFilled()(acquisition)
 
 
+@dataclass(frozen=True)
+class Broken(Clean):
+    """One that fails."""
+
+    def __call__(self, acquisition):
+        raise ArgumentError("no")
+
+
 def test_a_network_scored_against_a_noise_floor_gets_a_note(file, tmp_path, monkeypatch):
     monkeypatch.setitem(METHODS, "clean", Clean)
     about = "clean: images without a noise floor, scored against one of "
@@ -125,9 +134,15 @@ def test_a_network_scored_against_a_noise_floor_gets_a_note(file, tmp_path, monk
 
     (note,) = said(file)
     assert note.endswith("% of white; --reference unbiased takes it away")
+    truth, floor = (float(f(open_scan(file).load(1)).max()) for f in (REFERENCES["rss"], noise_floor))
+    assert float(note.removeprefix(about).split("%")[0]) == pytest.approx(100 * floor / truth, rel=0.2)
+    monkeypatch.setitem(METHODS, "broken", Broken)
+    assert said(file, ("clean", "broken")) == [note] and said(file, ("zero-filled", "broken")) == []
     assert said(file, reference="unbiased") == said(file, ("zero-filled",)) == []
     y, x = torch.linspace(-6, 6, 96)[:, None], torch.linspace(-6, 6, 80)  # smooth: nothing at the edge of k-space
     write_kspace(
         tmp_path / "quiet.h5", acquire(fft2(torch.exp(-y.square() - x.square()).to(torch.complex64))[None, None])
     )
     assert said(tmp_path / "quiet.h5") == []
+    assert reference_notes("rss", torch.tensor([3.0, 50.0]), 0.45, ["clean"]) == []
+    assert len(reference_notes("rss", torch.tensor([3.0, 50.0]), 0.55, ["clean"])) == 1

@@ -23,6 +23,7 @@ from kolumn.train.loss import relative_error
 from kolumn.train.models import make_optimizer
 from kolumn.train.simulated import Simulated
 from kolumn.train.validate import Examination, validate
+from kolumn.train.watch import Watch
 
 OFTEN = {"report_every": 1e-9, "save_every": 1e-9, "workers": 0}
 DESCRIPTION = {"method": "gain", "options": {}, "batch_size": 3}
@@ -115,6 +116,15 @@ def test_going_on_is_bit_for_bit(tmp_path):
     assert [row["loss"] for row in rows(tmp_path / "a")] == [row["loss"] for row in rows(tmp_path / "b")]
 
 
+def test_going_on_remembers_how_well_it_went(tmp_path):
+    one = trainer(tmp_path, steps=2)
+    one.watch = Watch(0.5, 0.25, 0.125)
+    one.run()
+    two = trainer(tmp_path, steps=2)
+    two.resume()
+    assert two.watch == one.watch and (two.watch.lowest, two.watch.best) == (0.25, 0.125)
+
+
 def test_the_log_forgets_what_the_checkpoint_does_not_know(tmp_path):
     log = Log(tmp_path, ["step", "loss"])
     for step in range(1, 6):
@@ -147,8 +157,9 @@ def test_seconds_go_on_where_they_stopped(tmp_path, monkeypatch):
             now[0] += 10
             return super().__getitem__(i)
 
-    source = Slow()
-    minute = {**OFTEN, "minutes": 1.0, "validate_every": 1e9}
+    source, validated = Slow(), []
+    monkeypatch.setattr(train_loop, "validate", lambda *a: validated.append(now[0]) or {})
+    minute = {**OFTEN, "minutes": 1.0, "validate_every": 35.0}
     one = Trainer(Gain(), DESCRIPTION, Settings(**minute), source, {}, tmp_path)
     one.run()
     assert (one.step, one.seconds) == (6, 60.0)
@@ -158,6 +169,7 @@ def test_seconds_go_on_where_they_stopped(tmp_path, monkeypatch):
     two.run()
     assert (two.step, two.seconds) == (9, 90.0)
     assert [float(row["images_per_second"]) for row in rows(tmp_path)] == pytest.approx([0.3] * 9)
+    assert validated == [140.0, 160.0, 5030.0]  # 35 seconds after the last time, and in the end
 
 
 # --- stopping
@@ -255,8 +267,34 @@ def test_the_best_is_kept_with_its_card(tmp_path, monkeypatch):
     assert card.scores["x loss"] == 0.3 and card.scores["images seen"] == 2
     assert card.data == ("plain noise",) and card.licences == ("none",)
     first, second = (measure(SMALL[i].acquisition) for i in range(2))
+    assert set(card.trained) == set(first)
     for name, ends in card.trained.items():  # of the two images until then, not of the other two
         assert ends == (min(first[name] + second[name]), max(first[name] + second[name])), name
+
+
+def test_validation_is_in_evaluation_mode_and_training_is_not(tmp_path, monkeypatch):
+    monkeypatch.setattr(train_loop, "save_weights", lambda *a: None)
+    modes = []
+
+    class Moody(Gain):
+        def forward(self, acquisition):
+            modes.append((self.training, torch.is_grad_enabled()))
+            return super().forward(acquisition)
+
+    examination = Examination([Batches(shape=(9, 8))[0]], 1)
+    trainer(tmp_path, Moody(), 3, examinations={"x": examination}, validate_every=1e-9).run()
+    assert modes == [(True, True), (False, False)] * 3
+
+
+def test_the_best_has_the_lowest_mean_of_all_losses(tmp_path, monkeypatch):
+    scores = iter([(0.5, 0.5), (0.1, 1.2), (0.7, 0.1), (0.5, 0.6)])
+    monkeypatch.setattr(train_loop, "save_weights", lambda *a: None)
+    found = ({"x loss": a, "x psnr": -50 * a, "y loss": b} for a, b in scores)
+    monkeypatch.setattr(train_loop, "validate", lambda *a: next(found))
+    examinations = {name: Examination(Batches(), 1) for name in "xy"}
+    trainer(tmp_path, steps=4, examinations=examinations, validate_every=1e-9).run()
+    best = load_checkpoint(tmp_path / BEST)
+    assert best["step"] == 3 and best["watch"]["best"] == pytest.approx(0.4)
 
 
 def test_schedule_free_is_validated_and_kept_at_its_average(tmp_path, monkeypatch):

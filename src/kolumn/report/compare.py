@@ -20,11 +20,11 @@ from ..metrics import score
 from ..recon import Reconstructor, make_method
 from ..recon.prepare import finish, prepare
 from ..recon.solution import Progress
-from .account import EMPTY, Account, join_accounts, limit_note, middle_history, solve
+from .account import EMPTY, Account, join_accounts, middle_history, solve
+from .notes import own_mask_note, reference_notes, result_notes
 from .reference import REFERENCES, noise_floor
 from .series import stack
 
-GREY = 0.01  # of white: a noise floor above that is worth a word
 FULL = 0.9  # a file with nine in ten columns counts as fully sampled: real ones lack a few at the edge
 UNEXPECTED = (RuntimeError, MemoryError)  # torch: out of memory, a decomposition that did not converge
 
@@ -144,15 +144,11 @@ def compare(
     if not tolerant and all(result.error for result in results.values()):
         raise ArgumentError("; ".join(f"{name} gave no image: {r.error}" for name, r in results.items()))
     kept = replace(mask, samples=mask.samples & own.samples)  # a few of the file's own lines may be missing
-    notes = _notes(scan, kept, full, results)
-    if full and reference != "rss":
-        notes.append("scored against the root sum of squares less its noise floor (unbiased)")
-    without = [name for name, run in runs.items() if hasattr(run.method, "weights")]
-    if truth is not None and reference == "rss" and without and max(floors) > GREY * float(truth.max()):
-        notes.append(
-            f"{', '.join(without)}: images without a noise floor, scored against one of "
-            f"{max(floors) / float(truth.max()):.1%} of white; --reference unbiased takes it away"
-        )
+    notes = [] if full else [own_mask_note(scan.path.name, kept.true_acceleration)]
+    notes += result_notes(results)
+    if truth is not None:
+        networks = [name for name, run in runs.items() if hasattr(run.method, "weights") and not run.result.error]
+        notes += reference_notes(reference, truth, max(floors), networks)
     return Comparison(truth, kept.samples.cpu(), kept.to_dict(), results, notes)
 
 
@@ -238,19 +234,3 @@ def error_text(error: Exception) -> str:
     """An error in one line, with its type where it is not one of ours."""
     text = " ".join(str(error).split())
     return text if isinstance(error, KolumnError) else f"{type(error).__name__}: {text[:300]}"
-
-
-def _notes(scan: Scan, mask: Mask, full: bool, results: Mapping[str, Result]) -> list[str]:
-    notes = []
-    if not full:
-        notes.append(
-            f"{scan.path.name} is itself undersampled ({mask.true_acceleration:.2f}x), so its own mask was used, "
-            "there is no full reference, and nothing is scored"
-        )
-    notes += [f"{name} gave no image: {r.error}" for name, r in results.items() if r.error]
-    for result in results.values():
-        said, more = result.warnings[:1], len(result.warnings) - 1
-        notes += [text + (f" ({more} more slices like it)" if more else "") for text in said]
-    limits = [limit_note(name, r.account) for name, r in results.items() if not r.error]
-    notes += [note for note in limits if note]
-    return notes

@@ -1,0 +1,53 @@
+"""What the reader of a comparison should know, in a line each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from torch import Tensor
+
+from .account import limit_note
+
+if TYPE_CHECKING:
+    from .compare import Result
+
+_GREY = 0.01  # of white: a noise floor above that is worth a word
+
+
+def own_mask_note(name: str, acceleration: float) -> str:
+    """Of a file that is itself undersampled."""
+    return (
+        f"{name} is itself undersampled ({acceleration:.2f}x), so its own mask was used, there is no full reference, "
+        "and nothing is scored"
+    )
+
+
+def result_notes(results: Mapping[str, Result]) -> list[str]:
+    """Which methods failed, what networks warned of, and which methods were stopped short of convergence."""
+    notes = [f"{name} gave no image: {r.error}" for name, r in results.items() if r.error]
+    for result in results.values():
+        said, more = result.warnings[:1], len(result.warnings) - 1
+        notes += [text + (f" ({more} more slices like it)" if more else "") for text in said]
+    limits = [limit_note(name, r.account) for name, r in results.items() if not r.error]
+    return notes + [note for note in limits if note]
+
+
+def reference_notes(reference: str, truth: Tensor, floor: float, networks: Sequence[str]) -> list[str]:
+    """What images were scored against, where that is not the usual thing or does some of them wrong.
+
+    Args:
+        reference: its name.
+        truth: itself, magnitude.
+        floor: the root mean square of its air.
+        networks: names of those methods that gave an image without noise in air.
+    """
+    if reference != "rss":
+        return [f"scored against the root sum of squares less its noise floor ({reference})"]
+    white = float(truth.max())
+    if not networks or floor <= _GREY * white:
+        return []
+    return [
+        f"{', '.join(networks)}: images without a noise floor, scored against one of {floor / white:.1%} of white; "
+        "--reference unbiased takes it away"
+    ]
