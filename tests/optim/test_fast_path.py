@@ -65,6 +65,18 @@ def full(rule, options):
 
 
 @pytest.mark.parametrize(("rule", "options"), CASES)
+def test_an_infinite_gradient_spoils_its_own_parameter_alone(rule, options):
+    weights, gradients = drawn(torch.float64, steps=3)
+    options = full(rule, options)
+    alone = [fast(rule, options, [w], [gs])[0][0] for w, gs in zip(weights, gradients, strict=True)]
+    gradients[0][0][500] = torch.inf
+    found = fast(rule, options, weights, gradients)
+    assert not torch.isfinite(found[0][0]).all()
+    for (w, _), wanted in zip(found[1:], alone[1:], strict=True):
+        torch.testing.assert_close(w, wanted, rtol=1e-11, atol=0)
+
+
+@pytest.mark.parametrize(("rule", "options"), CASES)
 @pytest.mark.parametrize(("dtype", "rtol"), [(torch.float64, 1e-11), (torch.float32, 1e-4)])
 @pytest.mark.parametrize("kernels", [True, False])
 def test_fast_is_plain(rule, options, dtype, rtol, kernels, small_blocks, two_threads, monkeypatch):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 from collections import defaultdict
 from collections.abc import Callable
 from itertools import chain
@@ -10,10 +11,11 @@ from typing import Any, NamedTuple
 
 import torch
 
-from .blocks import Item, cut, share
+from .blocks import SIZE, Item, cut, share
 from .layout import rows
 from .rule import Options
 
+_NUMBERS = (torch.float32, torch.float64)
 _HAS = all(hasattr(torch, name) for name in ("_fused_sgd_", "_fused_adam_", "_fused_adamw_"))
 
 
@@ -43,23 +45,25 @@ def take(name: str, items: list[Item], options: Options) -> list[Item]:
         if flat is None:
             rest.append(item)
             continue
-        alike[item.w.device, item.w.dtype].append(flat)
         item.state["t"] += 1
+        flat.state["t"] = item.state["t"]
+        alike[item.w.device, item.w.dtype].append(flat)
     for flats in alike.values():
         kernel.run(flats, options)
     return rest
 
 
 def _flat(item: Item) -> Item | None:
-    """The item as rows, at the step to come; None where a kernel would not read its memory in order."""
-    state = {name: x for name, x in item.state.items() if name != "t"}
-    if item.w.dtype not in (torch.float32, torch.float64) or not item.w.numel():
+    """The item, as rows where it is not contiguous; None where a kernel would not read its memory in order."""
+    w, g, state = item
+    if w.dtype not in _NUMBERS or not w.numel():
         return None
-    flat = rows([item.w, item.g, *state.values()])
-    if flat is None:
-        return None
-    w, g, *tensors = flat
-    return Item(w, g, {"t": item.state["t"] + 1} | dict(zip(state, tensors, strict=True)))
+    names = [name for name in state if name != "t"]
+    tensors = [w, g, *map(state.__getitem__, names)]
+    if all(map(torch.Tensor.is_contiguous, tensors)):
+        return item
+    flat = rows(tensors)
+    return None if flat is None else Item(flat[0], flat[1], dict(zip(names, flat[2:], strict=True)))
 
 
 def _sgd(items: list[Item], options: Options) -> None:
@@ -108,14 +112,19 @@ def _moments(primitive: Callable[..., None], items: list[Item], options: Options
 
 
 def _rmsprop(items: list[Item], options: Options) -> None:
-    """RMSprop is Adam with beta = 0 in step infinity; the m that Adam writes does not leave the cache."""
+    """RMSprop is Adam with beta = 0 in step infinity; Adam's m is each thread's own and stays in its cache."""
     never = torch.tensor(math.inf)
+    own = threading.local()
 
     def update(batch: list[Item]) -> None:
+        sizes = [item.w.numel() for item in batch]
+        if not hasattr(own, "m"):
+            own.m = batch[0].w.new_empty(SIZE)
+        m = own.m[: sum(sizes)].zero_().split(sizes)
         torch._fused_adam_(
             [item.w for item in batch],
             [item.g for item in batch],
-            [torch.zeros_like(item.w) for item in batch],
+            [x.view(item.w.shape) for x, item in zip(m, batch, strict=True)],
             [item.state["v"] for item in batch],
             [],
             [never] * len(batch),

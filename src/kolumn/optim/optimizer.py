@@ -118,13 +118,12 @@ class Optimizer(torch.optim.Optimizer):
     def _item(self, p: Tensor, g: Tensor, options: Options) -> Item:
         if g.is_sparse:
             raise ArgumentError("a gradient is sparse; wanted a dense one, as from Embedding(sparse=False)")
-        w = real(p)
-        return Item(w, like(real(g), w), self._state(p, w, options))
+        w, g = (real(p), real(g)) if p.is_complex() else (p, g)
+        return Item(w, like(g, w), self.state[p] or self._state(p, w, options))
 
     def _state(self, p: Tensor, w: Tensor, options: Options) -> State:
         state: State = self.state[p]
-        if not state:
-            state.update(self.rule.begin(w.to(torch.promote_types(w.dtype, torch.float32)), options))
+        state.update(self.rule.begin(w.to(torch.promote_types(w.dtype, torch.float32)), options))
         return state
 
     def _options(self, group: dict[str, Any]) -> Options:
