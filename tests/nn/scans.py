@@ -1,9 +1,12 @@
 """Small scans for the tests of networks."""
 
+import math
+
 import torch
 
 from kolumn.acquisition import Acquisition, acquire
 from kolumn.fourier import fft2
+from kolumn.operators import encoding
 
 SHAPE = (21, 26)
 
@@ -85,3 +88,27 @@ def overfit(network, acquisition, truth, n_steps, rate=3e-3):
         adam.step()
         errors.append(float(error.detach()))
     return errors
+
+
+def written_out(acquisition):
+    """The matrix A^H A, and A^H y."""
+    shape = acquisition.kspace.shape[-2:]
+    eye = torch.eye(math.prod(shape), dtype=torch.complex128).reshape(-1, 1, *shape)
+    matrix = torch.stack([encoding(acquisition).forward(e).flatten() for e in eye], 1)
+    return matrix.mH @ matrix, matrix.mH @ acquisition.kspace.flatten()
+
+
+def few_steps(left, r, n):
+    """What n conjugate gradients make of left d = r: of the Krylov space, what is nearest to d in energy."""
+    krylov = torch.stack([torch.linalg.matrix_power(left, i) @ r for i in range(n)], 1)
+    return krylov @ torch.linalg.solve(krylov.mH @ left @ krylov, krylov.mH @ r)
+
+
+def seen_by_network(x, p, sigma, shape):
+    """The channels of conj(p) x and of the noise."""
+    x = x * p.conj()
+    return torch.stack([x.real, x.imag, torch.full_like(x.real, sigma)]).reshape(1, 3, *shape)
+
+
+def as_complex(channels):
+    return torch.complex(*channels.detach()[0].flatten(1))

@@ -53,6 +53,15 @@ def test_data_consistency_short_of_its_end(n):
     torch.testing.assert_close(x.flatten(), want)
 
 
+def test_data_consistency_in_single_precision():
+    acq, found = scan(), []
+    for dtype in (torch.complex128, torch.complex64):
+        A = encoding(acquire(acq.kspace.to(dtype), acq.mask, acq.maps.to(dtype)))
+        z, lam = draw(1, *acq.kspace.shape[1:], seed=1).to(dtype), torch.full((1, 1, 1), 0.05, dtype=dtype.to_real())
+        found.append(consistent(A, A.adjoint(acq.kspace.to(dtype)), z, lam, 15))
+    assert relative(found[1], found[0]) < 1e-5
+
+
 @pytest.mark.parametrize("mask", [columns(6), plane((5, 6))], ids=["columns", "plane"])
 def test_gradients_of_data_consistency(mask):
     acq = acquire(draw(2, 5, 6), mask, unit_maps(2, (5, 6)))
@@ -111,6 +120,9 @@ def test_lines_of_zeros_tell_nothing_of_the_noise():
     k = draw(2, 64, 60)
     k[..., :40] = 0
     assert 0.9 < float(noise_level(acquire(k, torch.ones(60)))) < 1.1
+    k, mask = draw(2, 64, 60), torch.ones(2, 1, 60)
+    mask[1, :, :40] = 0  # of the second coil alone
+    assert 0.9 < float(noise_level(acquire(k, mask))) < 1.1
 
 
 @pytest.mark.parametrize(("width", "lines"), [(2, 8), (12, 12), (60, 24)])

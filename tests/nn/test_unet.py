@@ -4,7 +4,22 @@ from dataclasses import replace
 
 import pytest
 import torch
-from scans import SHAPE, awake, batch, columns, draw, overfit, plane, scan, smooth, unit_maps
+from scans import (
+    SHAPE,
+    as_complex,
+    awake,
+    batch,
+    columns,
+    draw,
+    few_steps,
+    overfit,
+    plane,
+    scan,
+    seen_by_network,
+    smooth,
+    unit_maps,
+    written_out,
+)
 from torch.nn import functional
 
 from kolumn.acquisition import acquire
@@ -13,6 +28,8 @@ from kolumn.fourier import fft2
 from kolumn.nn import NORMS, UNet
 from kolumn.nn.body import UNetBody
 from kolumn.nn.channels import from_channels, to_channels
+from kolumn.nn.level import brightness
+from kolumn.nn.phase import smooth_phase
 from kolumn.nn.precision import bfloat16_is_fast
 from kolumn.operators import encoding
 from kolumn.recon import ZeroFilled
@@ -43,6 +60,20 @@ def test_untrained_it_is_zero_filled_to_the_last_bit(case, norm):
     assert torch.equal(net(acq), ZeroFilled()(acq))
     without_maps = acquire(acq.kspace, acq.mask)
     assert torch.equal(net(without_maps), ZeroFilled()(without_maps))
+
+
+@pytest.mark.parametrize("consistency", [0, 2])
+def test_against_its_equations_with_matrices(consistency):
+    shape, sigma = (6, 10), 7 * 0.3
+    acq = scan(shape=shape, mask=columns(10), sigma=0.3)
+    acq, net = acquire(7 * acq.kspace, acq.mask, acq.maps, 49 * acq.noise), small(levels=1, consistency=consistency)
+    normal, b = written_out(acq)
+    scale, p = float(brightness(b.reshape(shape))), smooth_phase(b.reshape(shape), acq.mask).flatten()
+    x = b + scale * p * as_complex(net.body(seen_by_network(b / scale, p, sigma / scale, shape)))
+    if consistency:
+        lam = net.alpha.detach().exp() + net.beta.detach().exp() * (sigma / scale) ** 2
+        x = x + few_steps(normal + lam * torch.eye(60), b - normal @ x, consistency)
+    torch.testing.assert_close(net(acq).detach().flatten(), x)
 
 
 @pytest.mark.parametrize("consistency", [0, 3])

@@ -5,12 +5,29 @@ from dataclasses import replace
 
 import pytest
 import torch
-from scans import SHAPE, awake, batch, columns, draw, overfit, plane, scan, smooth, unit_maps
+from scans import (
+    SHAPE,
+    as_complex,
+    awake,
+    batch,
+    columns,
+    draw,
+    few_steps,
+    overfit,
+    plane,
+    scan,
+    seen_by_network,
+    smooth,
+    unit_maps,
+    written_out,
+)
 
 from kolumn.acquisition import acquire
 from kolumn.errors import ArgumentError
 from kolumn.fourier import fft2
 from kolumn.nn import Unrolled
+from kolumn.nn.level import brightness
+from kolumn.nn.phase import smooth_phase
 from kolumn.operators import encoding
 
 
@@ -33,6 +50,21 @@ CASES = {
 
 
 # The network as a whole.
+
+
+def test_short_of_its_end_against_its_equations_with_matrices():
+    shape, sigma = (6, 10), 7 * 0.3
+    acq = scan(shape=shape, mask=columns(10), sigma=0.3)
+    acq, net = acquire(7 * acq.kspace, acq.mask, acq.maps, 49 * acq.noise), small(levels=1, n_start=2, n_steps=3)
+    normal, b = written_out(acq)
+    eye = torch.eye(60)
+    x = few_steps(normal + (1e-3 + 3 * (sigma / float(brightness(b.reshape(shape)))) ** 2) * eye, b, 2)
+    scale, p = float(brightness(x.reshape(shape))), smooth_phase(x.reshape(shape), acq.mask).flatten()
+    x, b, sigma = x / scale, b / scale, sigma / scale
+    for denoiser, alpha, beta in zip(net.denoisers, net.alpha.detach().exp(), net.beta.detach().exp(), strict=True):
+        z = x + p * as_complex(denoiser(seen_by_network(x, p, sigma, shape)))
+        x = z + few_steps(normal + (alpha + beta * sigma**2) * eye, b - normal @ z, 3)
+    torch.testing.assert_close(net(acq).detach().flatten(), x * scale)
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)

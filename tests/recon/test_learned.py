@@ -112,6 +112,13 @@ def test_the_unit_of_maps_does_not_matter_and_blank_slices_stay_blank(saved):
     assert torch.equal(method(replace(acq, kspace=k, maps=None))[1], images[1])
 
 
+def test_two_batch_axes_keep_their_order(saved):
+    acq, method = scan(maps=False, known=False), LearnedUNet(weights=str(saved("unet")))
+    factors = torch.tensor([[1.0, 32.0, 0.125], [2.0, 8.0, 0.5]])[..., None, None]
+    many = method(acquire(factors[..., None] * acq.kspace, acq.mask))
+    torch.testing.assert_close(many / factors, method(acq).expand(2, 3, 40, 46), rtol=1e-4, atol=1e-6)
+
+
 def test_one_coil_and_double_precision(saved):
     acq, method = scan(n_coils=1), LearnedUNet(weights=str(saved("unet")))
     double = replace(acq, kspace=acq.kspace.to(torch.complex128), noise=acq.noise.to(torch.complex128))
@@ -194,16 +201,22 @@ SPOIL = {
     "half of fastMRI": torch_file({"down_sample_layers.0.layers.0.weight": torch.ones(4, 1, 3, 3)}),
     "pickle": torch_file({"a": LearnedUNet}),
 }
+WORDS = {
+    "cut off": "is damaged, or no file of safetensors (",
+    "noise": "is damaged, or no file of torch.save (UnpicklingError)",
+    "nested": "holds no state dict (a dict of tensors); save network.state_dict() alone",
+    "pickle": "holds a kolumn.recon.unet.LearnedUNet, and such objects could run code; only tensors",
+}
 
 
-@pytest.mark.parametrize("spoil", SPOIL.values(), ids=SPOIL)
-def test_a_bad_file_is_one_clear_line(spoil, saved):
+@pytest.mark.parametrize("how", SPOIL)
+def test_a_bad_file_is_one_clear_line(how, saved):
     path = saved("unet")
-    spoil(path)
+    SPOIL[how](path)
     with pytest.raises(FormatError) as error:
         LearnedUNet(weights=str(path))(scan(maps=False))
-    assert "\n" not in str(error.value)
-    assert path.name in str(error.value)
+    assert "\n" not in str(error.value) and "weights_only" not in str(error.value)
+    assert path.name in str(error.value) and WORDS.get(how, "") in str(error.value)
 
 
 def test_no_weights_came_with_the_package(monkeypatch, tmp_path):
@@ -293,6 +306,15 @@ def test_the_entry_that_is_outside_is_named():
     assert card(trained={"acceleration": (1, 2.1)}).outside(both) == []
 
 
+def test_every_entry_is_looked_at(saved):
+    acq = scan(maps=False)
+    masks = torch.stack([acq.mask, torch.ones_like(acq.mask)]).unsqueeze(1)
+    both = acquire(acq.kspace.expand(2, 4, 40, 46), masks, noise=acq.noise)
+    method = LearnedUNet(weights=str(saved("unet", trained={**WIDE, "acceleration": (1.5, 10)})))
+    with pytest.warns(OutsideTraining, match="1-fold acceleration"):
+        method(both)
+
+
 def test_without_a_card_there_is_a_warning(saved):
     path = saved("unrolled")
     card_path(path).unlink()
@@ -353,15 +375,18 @@ def test_state_dicts_of_fastmri_through_torch_and_safetensors(tmp_path):
 def test_the_acquisition_of_a_mirrored_object(shape, dims):
     generator = torch.Generator().manual_seed(3)
     image, maps = (torch.randn(2, *shape, dtype=torch.complex128, generator=generator) for _ in range(2))
-    columns = torch.rand(shape[1], generator=generator) < 0.6
-    turned = mirrored(replace(acquire(fft2(image * maps) * columns, columns), maps=maps), dims)
+    columns, points = torch.arange(shape[1]) % 3 > 0, torch.rand(shape, generator=generator) < 0.6
     axes = [torch.arange(n) for n in shape]
     for dim in dims:
         axes[dim] = (2 * (shape[dim] // 2) - axes[dim]) % shape[dim]
     there = (..., axes[0][:, None], axes[1])
-    torch.testing.assert_close(turned.maps, maps[there])
-    assert torch.equal(turned.mask.expand(1, *shape)[0, 0], columns[axes[1]])
-    torch.testing.assert_close(turned.kspace, fft2((image * maps)[there]) * turned.mask)
+    for mask in (columns, points):
+        turned = mirrored(replace(acquire(fft2(image * maps) * mask, mask), maps=maps), dims)
+        where = mask.expand(shape)[there]
+        assert torch.equal(where, mask.expand(shape)) != (-1 in dims or (mask is points and -2 in dims))
+        torch.testing.assert_close(turned.maps, maps[there])
+        assert torch.equal(turned.mask.expand(1, *shape)[0], where)
+        torch.testing.assert_close(turned.kspace, fft2((image * maps)[there]) * where)
     assert torch.equal(mirror(mirror(image, dims), dims), image)
 
 

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 
-from kolumn.acquisition import acquire
+import kolumn.train.recorded as train_recorded
+from kolumn.acquisition import Geometry, acquire
 from kolumn.coils import combine
 from kolumn.errors import ArgumentError
 from kolumn.fourier import fft2, ifft2
 from kolumn.io import open_scan, write_kspace
 from kolumn.phantoms import phantom
+from kolumn.recon.prepare import prepare
 from kolumn.train.masks import RandomMasks
 from kolumn.train.recorded import Recorded, find_files, person
 from kolumn.train.sample import estimated_maps
@@ -59,6 +62,31 @@ def test_person_is_the_files_name_where_it_does_not_say(folder, tmp_path):
 
     np.save(tmp_path / "joe.dat.npy", np.ones((1, 16, 16), np.complex64))
     assert person(open_scan(tmp_path / "joe.dat.npy")) == "joe"
+
+
+def test_slices_and_masks_of_a_batch_are_drawn_one_by_one(folder):
+    whole = open_scan(folder / "a.h5").volume().kspace
+    batch = Recorded((folder / "a.h5",), batch_size=8, estimated=0.0)[0].acquisition
+    slices = [torch.equal(k, whole[0] * mask) for k, mask in zip(batch.kspace, batch.mask, strict=True)]
+    assert 0 < sum(slices) < 8
+    assert len({tuple(mask.flatten().tolist()) for mask in batch.mask}) > 4
+
+
+def test_what_a_scanner_adds_is_dealt_with_as_before_a_reconstruction(monkeypatch):
+    """Oversampling goes and the noise is whitened; a calibration block apart would tell what the mask left out."""
+    scan = phantom(shape=(60, 36), n_coils=3, n_slices=1, snr=20.0, seed=1)[0].entry(0)
+    geometry = Geometry(matrix=(30, 20), fov=(1.0, 1.0, 1.0))
+    scan = replace(scan, geometry=geometry, calibration=torch.flip(scan.kspace, (-1,)).contiguous())
+    wanted = prepare(scan)
+    monkeypatch.setattr(train_recorded, "_open", lambda path: SimpleNamespace(n_slices=1, load=lambda i: scan))
+    masks = RandomMasks(planes=0.0, center=(0.2, 0.2), acceleration=(2.0, 2.5))
+    sample = Recorded((Path("held"),), masks=masks, estimated=1.0)[0]
+    found = sample.acquisition.entry(0)
+    assert found.kspace.shape == (3, 30, 36) and torch.equal(found.kspace, wanted.kspace * found.mask)
+    assert torch.equal(found.noise, wanted.noise) and not torch.equal(found.noise, scan.noise)
+    assert found.calibration is None and found.geometry is None
+    assert torch.equal(found.maps, estimated_maps(replace(found, maps=None)))
+    torch.testing.assert_close(sample.target[0], combine(ifft2(wanted.kspace), found.maps))
 
 
 @pytest.mark.parametrize("estimated", [0.0, 1.0])
@@ -117,6 +145,15 @@ def test_lines_that_the_file_lacks_stay_missing(tmp_path):
     write_kspace(tmp_path / "lack.h5", acquire(scan.kspace, mask))
     a = Recorded((tmp_path / "lack.h5",), masks=RandomMasks(kinds={"full": 1.0}, planes=0.0))[0].acquisition
     assert a.mask.sum() == 38 and not a.kspace[..., 38:].any()
+
+
+def test_where_points_are_missing_all_rows_are_taken(monkeypatch):
+    scan, mask = phantom(shape=(40, 36), n_coils=1, n_slices=1)[0].entry(0), torch.ones(40, 36)
+    mask[:4, :8] = 0
+    scan = acquire(scan.kspace, mask)
+    monkeypatch.setattr(train_recorded, "_open", lambda path: SimpleNamespace(n_slices=1, load=lambda i: scan))
+    a = Recorded((Path("held"),), rows=17, masks=RandomMasks(kinds={"full": 1.0}, planes=0.0))[0].acquisition
+    assert torch.equal(a.kspace[0], scan.kspace) and torch.equal(a.mask[0, 0], scan.mask)
 
 
 @pytest.mark.skipif(not SCANS.is_dir(), reason="real scans in ../shared/data are absent")

@@ -82,6 +82,17 @@ def test_raw_scans_are_a_part_of_the_batches(place):
     assert 4 <= sum(n == 32 for n in sizes) <= 20
 
 
+def test_sources_have_the_plans_seed_and_those_to_validate_on_another(place):
+    plan = Plan(place / "people.h5", place / "training", place / "validation", ("eve",), batch_size=2, seed=4)
+    data = prepare_data(plan)
+    simulated, recorded = data.source.sources
+    assert {data.source.seed, simulated.seed, recorded.seed} == {4}
+    assert simulated.batch_size == recorded.batch_size == 2
+    assert data.source.weights == (0.7, 0.3) and simulated.weights == {"slices": 6.0}
+    apart = {examination.source.source.seed for examination in data.examinations.values()}
+    assert len(data.examinations) == 3 and len(apart) == 1 and 4 not in apart
+
+
 def test_licences_are_those_of_who_is_trained_on(tmp_path):
     import h5py
 

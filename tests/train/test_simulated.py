@@ -20,7 +20,7 @@ from kolumn.recon.unrolled import LearnedUnrolled
 from kolumn.train.coils import random_coils
 from kolumn.train.loader import Mixed, batches
 from kolumn.train.masks import RandomMasks
-from kolumn.train.sample import clean_target, estimated_maps, stack
+from kolumn.train.sample import clean_target, stack
 from kolumn.train.simulated import Simulated
 
 SMALL = Simulated(seed=3, sizes=(48, 61), batch_size=2)
@@ -50,6 +50,21 @@ def test_coils(shape):
         k = fft2(s * window).abs().square()
         y, x = (n // 2 for n in shape)
         assert k[:, y - 9 : y + 10, x - 9 : x + 10].sum() > 0.995 * k.sum()
+
+
+@pytest.mark.parametrize("shape", [(33, 90), (90, 33)])
+def test_loops_lie_around_the_image(shape):
+    """Each is brightest next to itself: on the rim. Its phase changes on the way, and the first may lie anywhere."""
+    depth, winding, first = [], 0, set()
+    for seed in range(12):
+        for i, s in enumerate(random_coils(6, shape, torch.Generator().manual_seed(seed))):
+            y, x = divmod(int(s.abs().argmax()), shape[1])
+            depth.append(min(y, shape[0] - 1 - y, x, shape[1] - 1 - x))
+            seen = s[s.abs() > 0.2 * s.abs().max()]
+            winding += bool((seen * s[y, x].conj()).angle().abs().max() > 0.5)
+            first |= {(y > shape[0] // 2, x > shape[1] // 2)} if i == 0 else set()
+    assert sum(d > 2 for d in depth) <= 5 and max(depth) < 9
+    assert winding > 36 and len(first) == 4
 
 
 def test_a_coil_is_dead_now_and_then():
@@ -95,6 +110,23 @@ def test_accelerations_and_centres_fill_their_ranges():
     widths = torch.tensor([calibration_width(m) / 160 for m in drawn])
     assert R.min() < 2.2 and R.max() > 9 and abs(float((R < 20**0.5).float().mean()) - 0.5) < 0.1
     assert widths.min() < 0.03 and widths.max() > 0.15
+
+
+def test_what_is_asked_of_a_mask(monkeypatch):
+    """Accelerations, and centres of at most 70 % of what is acquired; of partial Fourier, of what is beyond half."""
+    asked = []
+    ask = {kind: lambda shape, *more, kind=kind: asked.append((kind, *more[:2])) for kind in MASKS}
+    monkeypatch.setattr(train_masks, "MASKS", ask)
+    masks, g = RandomMasks(), torch.Generator().manual_seed(0)
+    for i in range(3000):
+        masks((128, 180), i % 4 == 0, g)
+    for partial, low, high in ((False, 2.0, 10.0), (True, 1.2, 1.8)):
+        R, centre = torch.tensor([words for kind, *words in asked if (kind == "partial") == partial]).double().T
+        assert low <= R.min() < 1.02 * low and 0.98 * high < R.max() <= high
+        most = (1.6 * (1 / R - 0.5) if partial else 0.7 / R).clamp(0.02, 0.16)
+        share = (centre - 0.02) / (most - 0.02)
+        assert centre.min() >= 0.02 and -1e-5 <= share.min() < 0.02 and 0.98 < share.max() <= 1 + 1e-5
+        assert abs(float(share.mean()) - 0.5) < 0.05
 
 
 # --- samples
@@ -186,9 +218,8 @@ def test_clean_target():
 def test_maps_are_those_of_the_trained_methods():
     method = LearnedUnrolled()
     for i in range(6):
-        sample = replace(SMALL, batch_size=1, coils={4: 1, 1: 1})[i]
-        entry = replace(sample.acquisition.entry(0), maps=None)
-        assert torch.equal(estimated_maps(entry), method._estimate(entry))
+        entry = replace(SMALL, batch_size=1, coils={4: 1, 1: 1}, estimated=1.0)[i].acquisition.entry(0)
+        assert torch.equal(entry.maps, method._estimate(replace(entry, maps=None)))
 
 
 def test_coil_counts_and_families_all_appear():
@@ -211,17 +242,21 @@ def test_coil_counts_and_families_all_appear():
     assert 15 < sum(a.mask.shape[-2] > 1 for a in samples) < 65
 
 
-def test_images_are_brightest_near_the_loops():
+def test_images_are_brightest_near_the_loops_and_have_a_phase():
     plain = {"plain": lambda shape, generator: torch.ones(shape)}
     source = Simulated(families=plain, sizes=(32,), coils={8: 1}, estimated=0.0, known=0.0)
-    brighter = 0
+    brighter, phases, winding = 0, set(), 0
     for i in range(12):
-        magnitude = source[i].target[0].abs()
+        target = source[i].target[0]
+        magnitude, phase = target.abs(), (target / target[16, 16]).angle().abs().max()
+        phases.add(round(float(target[16, 16].angle()), 3))
+        winding += bool(phase > 0.3)
         middle = magnitude[12:20, 12:20].mean()
         rim = torch.cat([magnitude[0], magnitude[-1], magnitude[:, 0], magnitude[:, -1]]).mean()
         assert rim > 0.9 * middle
         brighter += int(rim > 1.1 * middle)
     assert brighter >= 6
+    assert len(phases) == 12 and winding >= 6
 
 
 # --- determinism

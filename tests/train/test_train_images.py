@@ -170,3 +170,19 @@ def test_phase_has_unit_modulus_and_is_mostly_smooth():
     assert sum(j < 0.6 for j in jumps) > 35  # smooth
     assert sum(j > 0.8 for j in jumps) >= 3  # with steps
     assert len({round(float(random_phase((40, 52), generator(s))[20, 20].angle()), 3) for s in range(9)}) == 9
+
+
+def test_some_phases_are_constant_and_some_echoes_off_the_centre():
+    constant = moved = 0
+    for seed in range(200):
+        p = random_phase((40, 52), generator(seed))
+        down, right = (p[1:] * p[:-1].conj()).mean(), (p[:, 1:] * p[:, :-1].conj()).mean()
+        moved += max(abs(float(down.angle())) * 40, abs(float(right.angle())) * 52) / (2 * math.pi) > 1.2  # samples
+        constant += bool((p - p[0, 0]).abs().max() < 1e-5)
+    assert 10 <= constant <= 30 and 15 <= moved <= 60
+
+
+def test_some_sequences_suppress_fat_and_some_null_what_is_white():
+    several = [contrast(generator(seed)) for seed in range(300)]
+    assert 15 <= sum(c["fat"] < 0.1 for c in several) <= 60
+    assert 3 <= sum(c["white"] < 0.05 for c in several) <= 30

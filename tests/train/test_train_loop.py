@@ -78,6 +78,21 @@ def test_logarithms_take_larger_steps():
     assert [g["lr"] for g in make_optimizer(make_network("learned-cs", {}), "adam", 0.01).param_groups] == [0.1]
 
 
+def test_they_do_so_in_training(tmp_path):
+    class Two(Gain):
+        def __init__(self):
+            super().__init__()
+            self.alpha = torch.nn.Parameter(torch.tensor(0.0))
+
+        def forward(self, acquisition):
+            return super().forward(acquisition) * self.alpha.exp()
+
+    one = trainer(tmp_path, Two(), steps=3, lr=0.5)
+    one.run()
+    rate = one.settings.rate(2, 0.0)
+    assert [group["lr"] for group in one.optimizer.param_groups] == pytest.approx([0.5 * rate, 5 * rate])
+
+
 def test_networks_and_options_that_are_none():
     with pytest.raises(ArgumentError, match=r"no network 'unroled' to train; .* did you mean 'unrolled'"):
         make_network("unroled", {})
@@ -123,6 +138,7 @@ def test_going_on_remembers_how_well_it_went(tmp_path):
     two = trainer(tmp_path, steps=2)
     two.resume()
     assert two.watch == one.watch and (two.watch.lowest, two.watch.best) == (0.25, 0.125)
+    assert two.seen == one.seen and len(two.seen.values["noise"]) == 6
 
 
 def test_the_log_forgets_what_the_checkpoint_does_not_know(tmp_path):
@@ -239,6 +255,14 @@ def test_processes_share_the_batches():
     validate(Twice(), {"a": Examination(source, 4)}, Part())
     assert parts[0][0] == 5 and parts[1][0] == 4
     torch.testing.assert_close(parts[0] + parts[1], parts[2])
+
+
+def test_only_the_first_process_writes(tmp_path):
+    often = Settings(steps=2, **{**OFTEN, "validate_every": 1e-9})
+    examinations = {"x": Examination([Batches(shape=(9, 8))[i] for i in range(2)], 2)}
+    one = Trainer(Gain(), DESCRIPTION, often, Batches(), examinations, tmp_path, Group(rank=1))
+    one.run()
+    assert one.step == 2 and one.watch.best < 1 and not list(tmp_path.iterdir())
 
 
 SMALL = Simulated(sizes=(32,), coils={2: 1, 4: 1}, families={"plain": lambda shape, g: torch.rand(shape, generator=g)})

@@ -7,7 +7,7 @@ import torch
 from tiny import write_volumes
 
 from kolumn.errors import ArgumentError, FormatError
-from kolumn.train.images import read_slices
+from kolumn.train.images import Slices, read_slices
 
 PEOPLE = {"ann": 2, "bob": 1, "eve": 3}
 
@@ -55,6 +55,39 @@ def test_every_person_is_drawn(file):
     )
     g = torch.Generator().manual_seed(0)
     assert {round(float(marked((20, 20), g).max())) for _ in range(40)} == {1, 2, 3}
+
+
+def test_half_of_the_large_ones_are_cropped_anywhere_and_the_others_come_whole():
+    """By pixels that tell where they are from."""
+    ramp = torch.arange(40.0)[:, None] * 36 + torch.arange(36.0) + 1
+    slices, g, shape = Slices({"ann": [ramp[None]]}), torch.Generator().manual_seed(0), (20, 18)
+    corners = []
+    for _ in range(60):
+        image = slices(shape, g)
+        y, x = divmod(int(image[0, 0]) - 1, 36)
+        if torch.equal(image, ramp[y : y + 20, x : x + 18]):
+            corners.append((y, x))
+    assert 18 <= len(corners) <= 42
+    for axis, end in ((0, 20), (1, 18)):
+        places = [corner[axis] for corner in corners]
+        assert min(places) <= 3 and max(places) >= end - 3
+    for _ in range(20):  # 36 columns become 25 to 34, of which 30 are seen, and 40 rows as many for each column
+        image = slices((90, 30), g)
+        rows, columns = (int((image.amax(dim) > 0).sum()) for dim in (1, 0))
+        assert 28 <= rows <= 39 and 25 <= columns <= 30
+        assert abs(rows / 40 - columns / 36) < 0.03 or columns == 30
+
+
+def test_every_slice_is_drawn_and_as_bright_as_any(tmp_path):
+    import h5py
+    import numpy as np
+
+    with h5py.File(tmp_path / "people.h5", "w") as file:
+        file["ann"] = np.stack([np.full((20, 20), value) for value in (1.0, 100.0, 1e4)])
+    (volume,) = read_slices(tmp_path / "people.h5").people["ann"]
+    assert torch.equal(volume, torch.ones(3, 20, 20, dtype=torch.float16))
+    marked, g = Slices({"ann": [torch.tensor([1.0, 2.0, 3.0])[:, None, None].expand(3, 20, 20)]}), torch.Generator()
+    assert {round(float(marked((20, 20), g.manual_seed(i)).max())) for i in range(30)} == {1, 2, 3}
 
 
 def test_files_that_are_none(tmp_path):
