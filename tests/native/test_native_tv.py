@@ -18,6 +18,7 @@ from kolumn.recon import tv as tv_module
 from kolumn.solvers import SplitSteps
 
 ROOT = Path(__file__).parents[2]
+library_module = importlib.import_module("kolumn.native.library")  # whose name the function has in the package
 D = Gradient()
 RHO, THRESHOLD, RELAXATION = 0.7, 0.9, 1.6
 
@@ -57,6 +58,14 @@ def test_two_iterations_are_those_of_the_plain_steps(shape, mu, threshold):
 
 
 @compiled
+def test_data_in_another_order_of_memory():
+    b = draw(1, 9, 7, seed=0).mT
+    h, U, V = draw(2, 1, 7, 9, seed=1), draw(1, 7, 9, seed=2), draw(1, 7, 9, seed=3)
+    native, plain = both(b, 0.3)
+    torch.testing.assert_close(native.pull(h, U, V)[0], plain.pull(h, U, V)[0])
+
+
+@compiled
 def test_what_is_not_a_number_is_not_hidden():
     b = draw(1, 4, 5, seed=0)
     native, _ = both(b, 0.3)
@@ -72,6 +81,11 @@ def test_there_are_none_for_what_they_cannot_do():
     assert native_tv(draw(1, 4, 5, seed=0).to(torch.complex128), RHO, 0.1, THRESHOLD, RELAXATION) is None
     assert native_tv(draw(1, 4, 5, seed=0).requires_grad_(), RHO, 0.1, THRESHOLD, RELAXATION) is None
     assert tv_module.TV(draw(1, 4, 5, seed=0), None).compiled is None  # the anisotropic norm
+
+
+def test_there_are_none_where_nothing_was_compiled(monkeypatch):
+    monkeypatch.setattr(importlib.import_module("kolumn.native.tv"), "library", lambda: None)
+    assert native_tv(draw(1, 4, 5, seed=0), RHO, 0.1, THRESHOLD, RELAXATION) is None
 
 
 def test_without_them_the_solution_is_the_same(monkeypatch, two_threads):
@@ -124,3 +138,33 @@ def test_the_build_makes_what_the_package_looks_for(build, tmp_path):
     (tmp_path / "kernels-000000000000.so").touch()
     assert build.compiled(source).name == library_name(source.read_bytes())
     assert len(list(tmp_path.iterdir())) == 2  # and the old one is gone
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """Where the package looks for a library: the source is there."""
+    shutil.copy(ROOT / "src/kolumn/native/kernels.c", tmp_path)
+    monkeypatch.setattr(library_module, "_FOLDER", tmp_path)
+    return tmp_path
+
+
+@compiled
+def test_only_a_library_of_this_source_is_loaded(folder):
+    source = folder / "kernels.c"
+    assert library.__wrapped__() is None  # nothing was compiled
+    compiled_file = Path(library()._name)
+    shutil.copy(compiled_file, folder / compiled_file.name)
+    assert library.__wrapped__() is not None
+    source.write_bytes(source.read_bytes() + b"\n")  # as long as nobody compiles it again
+    assert library.__wrapped__() is None
+
+
+def test_a_library_of_another_machine_is_as_none(folder):
+    (folder / library_name((folder / "kernels.c").read_bytes())).write_bytes(b"not for this machine")
+    assert library.__wrapped__() is None
+
+
+def test_what_a_kernel_reports_is_raised():
+    library_module.check(0)
+    with pytest.raises(MemoryError, match="no memory"):
+        library_module.check(1)

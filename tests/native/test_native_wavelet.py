@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
+
 import pytest
 import torch
 
-from kolumn.native import library
+from kolumn.native import library, native_wavelet
 from kolumn.operators import Wavelet
 from kolumn.operators import wavelet as wavelet_module
 from kolumn.operators.wavelet import WAVELETS
@@ -40,6 +42,14 @@ def test_kernels_do_the_work_where_they_can(monkeypatch):
     for image in (x, x.mT, x[:, ::2], x.to(torch.complex128), x.real, x.clone().requires_grad_()):
         Wavelet().forward(image)
     assert asked == [True, True, True, False, False, False]
+
+
+def test_nothing_is_done_where_nothing_was_compiled(monkeypatch):
+    monkeypatch.setattr(importlib.import_module("kolumn.native.wavelet"), "library", lambda: None)
+    x = draw((5, 6))
+    before = x.clone()
+    assert not native_wavelet(x, torch.ones(2, 2), 1, adjoint=False)
+    assert torch.equal(x, before)
 
 
 def test_without_kernels_single_precision_is_right_too(monkeypatch):

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from kolumn.acquisition import Acquisition
-from kolumn.operators import encoding
+from kolumn.operators import encoding, uncentred
 
 COLUMNS, SAMPLES, BY_COIL = (1, 1), (1, 0), (0, 0)
 
@@ -29,10 +29,20 @@ def test_it_is_the_same_problem(shape, kind, n_sets):
     A = encoding(acquisition)
     Q = A.uncentred
     y = acquisition.kspace
-    torch.testing.assert_close(Q.adjoint(Q.turn(y)), A.adjoint(y))
+    torch.testing.assert_close(Q.adjoint(Q.turn(y)), A.adjoint(y), rtol=1e-12, atol=1e-12)
     misfit = (Q.forward(x) - Q.turn(y)) * Q.turn_mask(acquisition.mask)
     torch.testing.assert_close(misfit.norm(), (A.forward(x) - y).norm())
     torch.testing.assert_close(Q.turn(y).norm(), y.norm())
+
+
+@pytest.mark.parametrize("block", [20, 200_000])
+@pytest.mark.parametrize("kind", [COLUMNS, SAMPLES, BY_COIL], ids=["columns", "samples", "by coil"])
+@pytest.mark.parametrize("n_sets", [1, 2])
+def test_normal_is_the_same_in_blocks(n_sets, kind, block, monkeypatch):
+    monkeypatch.setattr(uncentred, "_BLOCK", block)
+    acquisition, x = problem((6, 7), kind, n_sets)
+    A = encoding(acquisition)
+    torch.testing.assert_close(A.uncentred.normal(x), A.adjoint(A.forward(x)), rtol=1e-12, atol=1e-12)
 
 
 def test_a_hidden_part_of_the_mask_turns_with_it():

@@ -132,3 +132,9 @@ def test_the_state_of_the_caller_stays_as_it_is():
     found = al_p2(A.normal, lambda r: r / 1.5, pointwise, state)
     next(islice(found, 3, None))
     assert all(torch.equal(now, then) for now, then in zip(state, before, strict=True))
+
+
+def test_an_image_of_nothing_has_not_changed():
+    pointwise = SplitSteps(draw(*SHAPE), D.forward, D.adjoint, lambda h: shrinkage(h, 0.2, 0), 1.0)
+    x = torch.zeros(SHAPE, dtype=torch.complex128)
+    assert pointwise.push(draw(2, *SHAPE), draw(*SHAPE), draw(*SHAPE), x, draw(*SHAPE), x, None) == 0

@@ -77,9 +77,9 @@ both = pytest.mark.parametrize("solver", PAPERS, ids=lambda s: s.__name__)
 
 
 @both
-@pytest.mark.parametrize("step", [1.0, 0.6])
-def test_each_iterate_is_the_papers(step, solver):
-    M, b = matrices(), data()
+@pytest.mark.parametrize(("step", "seed"), [(1.0, 0), (0.6, 0), (0.6, 5)])
+def test_each_iterate_is_the_papers(step, seed, solver):
+    M, b = matrices(seed=seed), data(seed=seed + 5)
     found = run(solver, M, b, 60, step)
     seen = []
     for i in range(3):
