@@ -8,7 +8,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from kolumn.acquisition import acquire
+from kolumn.acquisition import Geometry, acquire
 from kolumn.coils import estimate_maps
 from kolumn.errors import ArgumentError, FormatError, OutputError, OutsideTraining
 from kolumn.fourier import fft2
@@ -338,7 +338,7 @@ def test_every_measure_has_words():
 # fastMRI's weights.
 
 
-def test_state_dicts_of_fastmri_through_torch_and_safetensors(tmp_path):
+def fastmri_state():
     generator = torch.Generator().manual_seed(0)
     shapes = {
         "down_sample_layers.0.layers.0.weight": (4, 1, 3, 3),
@@ -351,7 +351,11 @@ def test_state_dicts_of_fastmri_through_torch_and_safetensors(tmp_path):
         "up_conv.0.1.weight": (1, 4, 1, 1),
         "up_conv.0.1.bias": (1,),
     }
-    state = {key: 0.1 * torch.randn(shape, generator=generator) for key, shape in shapes.items()}
+    return {key: 0.1 * torch.randn(shape, generator=generator) for key, shape in shapes.items()}
+
+
+def test_state_dicts_of_fastmri_through_torch_and_safetensors(tmp_path):
+    state = fastmri_state()
     torch.save(state, tmp_path / "unet.pt")
     torch.save(state, tmp_path / "old.pt", _use_new_zipfile_serialization=False)
     save_file(state, tmp_path / "unet.safetensors")
@@ -365,6 +369,24 @@ def test_state_dicts_of_fastmri_through_torch_and_safetensors(tmp_path):
     assert not images[0].imag.any()
     with pytest.raises(ArgumentError, match="holds weights for 'unet'"):
         LearnedUnrolled(weights=str(tmp_path / "unet.pt"))(acq)
+
+
+def test_a_network_that_crops_with_an_empty_slice_and_mirrored(saved, tmp_path):
+    path = tmp_path / "unet.safetensors"
+    save_file(fastmri_state(), path)
+    card_path(path).write_text(card("unet").text())
+    whole = scan(n_slices=3, maps=False)
+    k = whole.kspace.clone()
+    k[1] = 0
+    acq = replace(whole, kspace=k, geometry=Geometry(matrix=(30, 26), fov=(1.0, 1.0, 1.0)))
+    method = LearnedUNet(weights=str(path))
+    images = method(acq)
+    assert images.shape == (3, 30, 26) and not images[1].any()
+    torch.testing.assert_close(images[2], method(acq.entry(2)))
+    with pytest.raises(ArgumentError, match="unet with these weights crops the image itself; leave mirrored out"):
+        LearnedUNet(weights=str(path), mirrored=True)(acq.entry(0))
+    k[:] = 0
+    assert method(replace(acq, kspace=k)).shape == (3, 40, 46)
 
 
 # Mirror images.

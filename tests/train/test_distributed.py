@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import os
 import subprocess
 import sys
@@ -67,6 +68,7 @@ def test_two_processes_are_one_training(tmp_path):
     assert [row["step"] for row in rows] == ["1", "2", "3", "4"]
     assert [float(row["loss"]) for row in rows] == pytest.approx(losses, rel=1e-4)
     assert float(rows[0]["images_per_second"]) * float(rows[0]["seconds"]) == pytest.approx(2, rel=1e-3)
+    assert json.loads((tmp_path / "weights.json").read_text())["scores"]["images seen"] == 8
     alone = validate(wanted, {"x": Examination(Simulated(9, sizes=(24, 32), coils={2: 1}), 3)}, Group())
     for name, score in alone.items():
         assert float(rows[-1][name]) == pytest.approx(score, rel=1e-4)

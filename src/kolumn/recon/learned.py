@@ -54,7 +54,8 @@ class Learned(ABC):
 
         Raises:
             FormatError: the weights are missing, damaged, or of no network known here.
-            ArgumentError: the weights are another method's, or several sets of maps came.
+            ArgumentError: the weights are another method's, or several sets of maps came, or weights that crop the image
+                are to see it mirrored.
             CalibrationError: no maps came and there are too few calibration lines to estimate them.
         """
         network, card = _loaded(self.METHOD, self.weights, acquisition.kspace.device)
@@ -62,18 +63,22 @@ class Learned(ABC):
         batch = acquisition.kspace.shape[:COIL]
         entries = (acquisition.entry(*place) if place else acquisition for place in product(*map(range, batch)))
         images = list(parallel_map(lambda entry: self._one(network, entry), entries))
-        return torch.stack(images).reshape(*batch, *images[0].shape)
+        shape = next((image.shape for image in images if image is not None), acquisition.kspace.shape[COIL + 1 :])
+        empty = acquisition.kspace.new_zeros(shape)  # some networks crop
+        return torch.stack([empty if image is None else image for image in images]).reshape(*batch, *shape)
 
-    def _one(self, network: nn.Module, entry: Acquisition) -> Tensor:
+    def _one(self, network: nn.Module, entry: Acquisition) -> Tensor | None:
         if not bool((entry.kspace != 0).any()):  # an empty slice of a volume
-            return torch.zeros_like(entry.kspace.select(COIL, 0))
+            return None
         maps = None if entry.maps is None else scale_maps(entry.maps)
         if maps is None and network.NEEDS_MAPS:
             maps = self._estimate(entry)
         entry, ways = replace(entry, maps=maps), MIRRORS if self.mirrored else MIRRORS[:1]
         with torch.no_grad():
-            images = [mirror(network(mirrored(entry, dims)), dims) for dims in ways]
-        return torch.stack(images).mean(0)
+            first, *others = (network(mirrored(entry, dims)) for dims in ways)
+        if others and first.shape != entry.kspace.shape[COIL + 1 :]:  # of which the mirror image is another part
+            raise ArgumentError(f"{self.METHOD} with these weights crops the image itself; leave mirrored out")
+        return torch.stack([first, *map(mirror, others, ways[1:])]).mean(0)
 
     def _estimate(self, entry: Acquisition) -> Tensor:
         try:

@@ -167,7 +167,8 @@ class Trainer:
 
     def _save_weights(self, scores: Mapping[str, float]) -> None:
         if self.group.leads:
-            card = {**self.card, "scores": {**scores, "images seen": self.step * self.description["batch_size"]}}
+            images = self.step * self.description["batch_size"] * self.group.size
+            card = {**self.card, "scores": {**scores, "images seen": images}}
             save_weights(self.folder, self.description["method"], self.model, self.seen.ranges(), card)
 
     def _log(self) -> Log | None:
