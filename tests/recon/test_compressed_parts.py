@@ -20,6 +20,7 @@ from kolumn.prox import nuclear_norm, prox_low_rank, prox_wavelet, wavelet_norm
 from kolumn.recon import clock as clock_module
 from kolumn.recon import compressed as compressed_module
 from kolumn.recon import make_method
+from kolumn.recon.choose import _lowest as lowest
 from kolumn.recon.choose import choose_lam
 from kolumn.recon.clock import Clock
 from kolumn.recon.holdout import hide
@@ -66,9 +67,9 @@ def errors(acq, method, seed):
 
 @pytest.mark.parametrize(
     ("name", "n_coils", "snr", "tried"),
-    [("tv", 3, 15.0, 4), ("tgv", 3, 4.0, 3), ("tv", 1, 15.0, 7), ("wavelet", 3, 15.0, 4)],
+    [("tv", 3, 15.0, (1, 4)), ("tgv", 3, 4.0, (0, 3)), ("tv", 1, 15.0, (4, 7)), ("wavelet", 3, 15.0, (0, 4))],
 )
-def test_lambda_is_the_least_that_predicts_within_five_percent(name, n_coils, snr, tried):
+def test_lambda_is_the_one_that_predicts_best(name, n_coils, snr, tried):
     acq = replace(scan(n_coils, snr), noise=None)
     method = make_method(name, **({"spin": False} if name == "wavelet" else {}))
     task = Task(acq, method.penalty)
@@ -76,11 +77,29 @@ def test_lambda_is_the_least_that_predicts_within_five_percent(name, n_coils, sn
     found, image = errors(acq, method, 3)
     torch.testing.assert_close(task.image(state.u), image, rtol=1e-3, atol=1e-3 * float(image.abs().max()))
     logs, e = zip(*found, strict=True)
-    limit = 1.05 * min(e)
-    last = max(i for i in range(len(e)) if e[i] <= limit)
-    want = logs[last] if last == len(e) - 1 else np.interp(limit, e[last : last + 2], logs[last : last + 2])
-    assert lam == pytest.approx(math.exp(want), rel=1e-3)
-    assert len(e) == tried
+    best = int(np.argmin(e))
+    want = logs[best]
+    if 0 < best < len(e) - 1:
+        a, b, _ = np.polyfit(logs[best - 1 : best + 2], e[best - 1 : best + 2], 2)
+        want = -b / (2 * a)
+    assert lam == pytest.approx(math.exp(want), rel=2e-3)
+    assert (best, len(e)) == tried
+
+
+@pytest.mark.parametrize(
+    ("errors", "want"),
+    [
+        ([3, 5, 9], 0),
+        ([9, 5, 3], 2),
+        ([5, 1, 5], 1),
+        ([5, 1, 3], 1 + 1 / 6),
+        ([9, 3, 3, 9], 1.5),
+        ([2, 2, 2], 0),
+        ([7], 0),
+    ],
+)
+def test_the_lowest_point_of_a_parabola(errors, want):
+    assert lowest([(-0.4 * i, float(e)) for i, e in enumerate(errors)]) == pytest.approx(-0.4 * want)
 
 
 def test_lambda_is_no_less_than_a_part_of_the_noise():
@@ -294,11 +313,12 @@ def test_maps_of_a_series_are_those_of_the_mean_of_what_was_sampled(monkeypatch)
     torch.testing.assert_close(mean.calibration, block.mean(0))
 
 
-def test_a_mean_that_nothing_determines_is_zero():
+@pytest.mark.parametrize("name", ["tv", "tgv"])
+def test_a_mean_that_nothing_determines_is_zero(name):
     acq = scan(1)
     mask = acq.mask.clone()
     mask[..., SHAPE[1] // 2] = False
-    image = make_method("tv", lam="0.01max", max_iterations=5)(acquire(acq.kspace * mask, mask, acq.maps))
+    image = make_method(name, lam="0.01max", max_iterations=5)(acquire(acq.kspace * mask, mask, acq.maps))
     assert image.abs().max() > 1
     assert image.mean().abs() < 1e-4 * image.abs().max()
 

@@ -1,4 +1,4 @@
-"""lambda by itself: the least that predicts hidden lines well."""
+"""lambda by itself: the one that predicts hidden lines best."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ from .penalty import Penalty
 from .task import State, Task, diverged
 
 _FIRST, _STEP, _TRIALS = 0.03, 10**-0.4, 7  # of the largest magnitude of A^H y
-_WITHIN = 1.05  # what still counts as predicting well
 _FLOOR = 0.05  # of the noise, where coils can amplify it
 _PAST = 1.3  # what has clearly risen again
 _TIME = 0.5  # of the time, where there is a limit
@@ -27,7 +26,7 @@ _TIME = 0.5  # of the time, where there is a limit
 def choose_lam(
     entry: Acquisition, task: Task, penalty: Callable[[Tensor], Penalty], seed: int, clock: Clock
 ) -> tuple[float, State]:
-    """The least lambda whose predicted error is within 5 % of the best, and the state to go on from.
+    """The lambda with the least predicted error, and the state to go on from.
 
         E(lambda) = ||(M - H) r||^2 + n / n_H ||H r||^2,  r = F S x_lambda - y,
         x_lambda = argmin 1/2 ||(M - H) F S x - y||^2 + lambda R(x)
@@ -36,9 +35,9 @@ def choose_lam(
     acquired. So E estimates how far x_lambda is from all of k-space: from what was acquired it is known, and what
     was not is taken to be as far off as what was hidden. Lambda goes down in steps of 10^0.4, each with a few
     iterations from where the one before arrived, until E has clearly risen again. That follows the path of solutions
-    the way it is smooth, where a golden section would jump. E is often flat towards small lambda; there the least one
-    keeps the most detail. With several coils lambda is at least 5 % of the noise, which they amplify where lambda is
-    smaller. Costs about two solves.
+    the way it is smooth, where a golden section would jump. The minimum is that of the parabola in log lambda through
+    the best of these and its neighbours. With several coils lambda is at least 5 % of the noise, which they amplify
+    where lambda is smaller. Costs about two solves.
 
     Reference: cross-validation, as in Smoothing noisy data with spline functions, Craven and Wahba, 1979,
     doi:10.1007/BF01404567.
@@ -69,21 +68,21 @@ def choose_lam(
             raise diverged("auto")
         if trials[-1][1] > _PAST * min(e for _, e in trials) or clock.passed(_TIME):
             break
-    return max(math.exp(_least(trials)), _floor(entry, task)), task.carry_on(state, ratio)
+    return max(math.exp(_lowest(trials)), _floor(entry, task)), task.carry_on(state, ratio)
 
 
 def _descending(size: float) -> Iterator[float]:
     return (size * _FIRST * _STEP**i for i in range(_TRIALS))
 
 
-def _least(trials: list[tuple[float, float]]) -> float:
-    """The least log lambda within _WITHIN of the best E, interpolated to where the limit is crossed."""
-    limit = _WITHIN * min(e for _, e in trials)
-    last = max(i for i, (_, e) in enumerate(trials) if e <= limit)
-    if last + 1 == len(trials):
-        return trials[last][0]
-    (a, e_a), (b, e_b) = trials[last : last + 2]
-    return a + (b - a) * (limit - e_a) / (e_b - e_a)
+def _lowest(trials: list[tuple[float, float]]) -> float:
+    """The log lambda where the parabola through the least E and its neighbours is lowest; at an end, that end."""
+    best = min(range(len(trials)), key=lambda i: trials[i][1])
+    if best in (0, len(trials) - 1):
+        return trials[best][0]
+    (a, before), (b, least), (_, after) = trials[best - 1 : best + 2]
+    curvature = before - 2 * least + after
+    return b + (b - a) * (before - after) / (2 * curvature) if curvature > 0 else b
 
 
 def _floor(entry: Acquisition, task: Task) -> float:

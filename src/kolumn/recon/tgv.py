@@ -85,17 +85,14 @@ class TGV(SplitPenalty):
         if weights.numel() == 1:  # the copy of the data is of all of u
             M[..., 1, 1] += weights
             M[..., 2, 2] += weights
-        rows = _invert(M).to(self._like.dtype).movedim((-2, -1), (0, 1)).unsqueeze(2)
+        lost = weights + laplacian == 0  # the mean of the image, where nothing determines it
+        M[..., 0, 0] += lost
+        inverse = torch.linalg.inv(M)
+        inverse[..., 0, 0].masked_fill_(lost, 0)
+        rows = inverse.to(self._like.dtype).movedim((-2, -1), (0, 1)).unsqueeze(2)
 
         def apply(r: Tensor) -> Tensor:
             k = torch.fft.fftn(r, dim=PLANE)
             return torch.fft.ifftn((rows * k).sum(1), dim=PLANE)
 
         return apply
-
-
-def _invert(M: Tensor) -> Tensor:
-    """Inverses, with a trifle on the diagonal where nothing determines the mean of the image."""
-    size = M.diagonal(dim1=-2, dim2=-1).real.amax()
-    trifle = torch.finfo(M.dtype).eps * size
-    return torch.linalg.inv(M + trifle * torch.eye(3, dtype=M.dtype, device=M.device))
