@@ -54,8 +54,8 @@ class Learned(ABC):
 
         Raises:
             FormatError: the weights are missing, damaged, or of no network known here.
-            ArgumentError: the weights are another method's, or several sets of maps came, or weights that crop the image
-                are to see it mirrored.
+            ArgumentError: the weights are another method's, or several sets of maps came, or weights that crop
+                the image are to see it mirrored.
             CalibrationError: no maps came and there are too few calibration lines to estimate them.
         """
         network, card = _loaded(self.METHOD, self.weights, acquisition.kspace.device)
