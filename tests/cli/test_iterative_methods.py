@@ -175,7 +175,7 @@ def test_compare_warns_of_the_limit(folder, tmp_path, capsys):
     words = ["compare", folder / "full.npz", "-o", tmp_path / "r", *MASK, "--methods", "zero-filled,steps"]
     result = good(capsys, *words, "--max-iterations", "2")
     metrics = json.loads((tmp_path / "r" / "metrics.json").read_text())
-    (note,) = metrics["notes"]
+    (note,) = [note for note in metrics["notes"] if "limit" in note]
     assert note.startswith("steps stopped at its limit of 2 iterations in 3 of 3 slices")
     assert f"note: {note}\n" in result.err and note in (tmp_path / "r" / "report.html").read_text()
     assert metrics["methods"]["steps"]["stopped"] == ["iterations"] * 3

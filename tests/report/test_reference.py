@@ -126,7 +126,7 @@ class Broken(Clean):
 
 def test_a_network_scored_against_a_noise_floor_gets_a_note(file, tmp_path, monkeypatch):
     monkeypatch.setitem(METHODS, "clean", Clean)
-    about = "clean: images without a noise floor, scored against one of "
+    about = "clean: less noise in the image than in the reference, whose noise floor is "
 
     def said(path, methods=("zero-filled", "clean"), reference="rss"):
         notes = compare(open_scan(path), masked, methods, reference=reference).notes
@@ -139,6 +139,8 @@ def test_a_network_scored_against_a_noise_floor_gets_a_note(file, tmp_path, monk
     monkeypatch.setitem(METHODS, "broken", Broken)
     assert said(file, ("clean", "broken")) == [note] and said(file, ("zero-filled", "broken")) == []
     assert said(file, reference="unbiased") == said(file, ("zero-filled",)) == []
+    all_able = compare(open_scan(file), masked, ("sense", "tv", "clean")).notes
+    assert any(note.startswith(f"tv, {about}") for note in all_able)
     y, x = torch.linspace(-6, 6, 96)[:, None], torch.linspace(-6, 6, 80)  # smooth: nothing at the edge of k-space
     write_kspace(
         tmp_path / "quiet.h5", acquire(fft2(torch.exp(-y.square() - x.square()).to(torch.complex64))[None, None])

@@ -147,8 +147,8 @@ def compare(
     notes = [] if full else [own_mask_note(scan.path.name, kept.true_acceleration)]
     notes += result_notes(results)
     if truth is not None:
-        networks = [name for name, run in runs.items() if hasattr(run.method, "weights") and not run.result.error]
-        notes += reference_notes(reference, truth, max(floors), networks)
+        able = [name for name, run in runs.items() if run.takes_noise_away and not run.result.error]
+        notes += reference_notes(reference, truth, max(floors), able)
     return Comparison(truth, kept.samples.cpu(), kept.to_dict(), results, notes)
 
 
@@ -189,6 +189,11 @@ class _Run:
     failures: tuple[type[Exception], ...]
     result: Result = field(default_factory=Result)
     images: list[Tensor] = field(default_factory=list)
+
+    @property
+    def takes_noise_away(self) -> bool:
+        """As networks and compressed sensing do."""
+        return any(hasattr(self.method, name) for name in ("weights", "solve"))
 
     def take(self, data: Acquisition, history: bool) -> None:
         """A slice, or all of them as one series; nothing more once one has failed."""

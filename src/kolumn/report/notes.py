@@ -33,21 +33,21 @@ def result_notes(results: Mapping[str, Result]) -> list[str]:
     return notes + [note for note in limits if note]
 
 
-def reference_notes(reference: str, truth: Tensor, floor: float, networks: Sequence[str]) -> list[str]:
+def reference_notes(reference: str, truth: Tensor, floor: float, able: Sequence[str]) -> list[str]:
     """What images were scored against, where that is not the usual thing or does some of them wrong.
 
     Args:
         reference: its name.
         truth: itself, magnitude.
         floor: the root mean square of its air.
-        networks: names of those methods that gave an image without noise in air.
+        able: names of those methods that take noise away.
     """
     if reference != "rss":
         return [f"scored against the root sum of squares less its noise floor ({reference})"]
     white = float(truth.max())
-    if not networks or floor <= _GREY * white:
+    if not able or floor <= _GREY * white:
         return []
     return [
-        f"{', '.join(networks)}: images without a noise floor, scored against one of {floor / white:.1%} of white; "
-        "--reference unbiased takes it away"
+        f"{', '.join(able)}: less noise in the image than in the reference, whose noise floor is {floor / white:.1%} "
+        "of white; --reference unbiased takes it away"
     ]
