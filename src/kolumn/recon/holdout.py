@@ -44,4 +44,4 @@ def _hide(mask: Tensor, fraction: float, generator: Generator) -> Tensor:
 def _distance(mask: Tensor) -> Tensor:
     """Squared distance from the centre of k-space, a half being its edge; of the columns alone where those are all."""
     y, x = (((torch.arange(n, device=mask.device) - n // 2) / n).square() for n in mask.shape)
-    return (y if len(y) > 1 else 0 * y)[:, None] + x
+    return y[:, None] + x

@@ -108,4 +108,4 @@ def _some_rows(acquisition: Acquisition, rows: int, generator: Generator) -> Acq
         return acquisition
     start = whole(generator, 0, size - rows)
     part = fft1(ifft1(acquisition.kspace, READOUT).narrow(READOUT, start, rows), READOUT)
-    return replace(acquisition, kspace=part * acquisition.mask)
+    return replace(acquisition, kspace=part)
