@@ -290,6 +290,7 @@ def test_the_best_is_kept_with_its_card(tmp_path, monkeypatch):
         torch.testing.assert_close(network.state_dict()[name].float(), x, rtol=1e-3, atol=1e-6)
     assert card.scores["x loss"] == 0.3 and card.scores["images seen"] == 2
     assert card.data == ("plain noise",) and card.licences == ("none",)
+    assert set(card.masks) == {*SMALL.masks.kinds, "gaussian2d", "poisson"}
     first, second = (measure(SMALL[i].acquisition) for i in range(2))
     assert set(card.trained) == set(first)
     for name, ends in card.trained.items():  # of the two images until then, not of the other two
