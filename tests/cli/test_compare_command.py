@@ -337,6 +337,7 @@ def test_demo(tmp_path, capsys, monkeypatch):
     for name in ("sense", "grappa"):
         assert scores[name]["psnr"] > scores["zero-filled"]["psnr"] + 6
         assert scores[name]["ssim"] > scores["zero-filled"]["ssim"] + 0.1
+    assert any("less its noise floor" in note for note in metrics["notes"])
     assert "report in kolumn-demo/report.html\n" in result.err
     assert strict(tmp_path / "kolumn-demo" / "run.json")["command"] == ["kolumn", *words]
     before = tree(tmp_path)
