@@ -3,7 +3,8 @@
     python benchmarks/real_scans.py ../shared/data [--seeds 5] [--masks random4,equispaced2,equispaced3]
         [--methods zero-filled,sense,grappa,tv,wavelet] [--files brain_gre,siemens]
 
-Reference: root sum of squares (magnitude, for one coil) of the fully sampled file; scores over the whole volume.
+References: root sum of squares (magnitude, for one coil) of the fully sampled file (rss), and the same less its noise
+floor (unbiased); both score the same images, over the whole volume.
 Files that are themselves undersampled, or hold no k-space, are left out.
 """
 
@@ -13,12 +14,16 @@ import argparse
 import statistics
 from pathlib import Path
 
+import torch
 from side_by_side import machine
 
 from kolumn.errors import KolumnError
 from kolumn.io import Scan, open_scan
 from kolumn.masks import make_mask
+from kolumn.metrics import score
+from kolumn.recon.prepare import prepare
 from kolumn.report import compare, fully_sampled
+from kolumn.report.reference import REFERENCES
 
 CENTRE = 0.08
 LINEAR = ("zero-filled", "sense", "grappa")
@@ -27,6 +32,7 @@ MASKS = {  # kind, acceleration, methods
     "equispaced2": ("equispaced", 2.0, (*LINEAR, "tv")),
     "equispaced3": ("equispaced", 3.0, (*LINEAR, "tv")),
 }
+COLUMNS = (("nmse", 4), ("psnr", 2), ("ssim", 3), ("hfen", 3))
 
 
 def scans(folder: Path, parts: list[str] | None = None) -> list[Scan]:
@@ -66,22 +72,27 @@ def main() -> None:
         kind, acceleration, methods = MASKS[name]
         methods = [m for m in methods if options.methods is None or m in options.methods]
         print(f"\n### {kind}, {acceleration:g}x, 8 % centre, n = {options.seeds} seeds: mean (least to most)\n")
-        print("| file | method | NMSE | PSNR / dB | SSIM | HFEN |\n|---|---|---|---|---|---|", flush=True)
+        print(
+            "| file | reference | method | NMSE | PSNR / dB | SSIM | HFEN |\n|---|---|---|---|---|---|---|", flush=True
+        )
         for scan in scans(options.folder, options.files):
             table(scan, kind, acceleration, methods, options.seeds)
 
 
 def table(scan: Scan, kind: str, acceleration: float, methods: list[str], seeds: int) -> None:
     """The rows of one scan."""
+    wholes = [prepare(scan.load(i)) for i in range(scan.n_slices)]
+    truths = {name: torch.stack([reference(whole) for whole in wholes]) for name, reference in REFERENCES.items()}
     runs = [
         compare(scan, lambda shape, seed=seed: make_mask(kind, shape, acceleration, CENTRE, seed), methods)
         for seed in range(seeds)
     ]
-    for method in methods:
-        scores = [r.results[method].scores for r in runs if not r.results[method].error]
-        columns = [("nmse", 4), ("psnr", 2), ("ssim", 3), ("hfen", 3)]
-        cells = [spread([s[name] for s in scores], digits) for name, digits in columns] if scores else ["-"] * 4
-        print(f"| {scan.path.name} | {method} | {' | '.join(cells)} |", flush=True)
+    for against, truth in truths.items():
+        for method in methods:
+            images = [r.results[method].images for r in runs]
+            scores = [score(truth, image) for image in images if image is not None]
+            cells = [spread([s[name] for s in scores], digits) for name, digits in COLUMNS] if scores else ["-"] * 4
+            print(f"| {scan.path.name} | {against} | {method} | {' | '.join(cells)} |", flush=True)
 
 
 if __name__ == "__main__":
