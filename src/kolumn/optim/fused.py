@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import math
-import threading
 from collections import defaultdict
 from collections.abc import Callable
-from itertools import chain
 from typing import Any, NamedTuple
 
 import torch
 
-from .blocks import SIZE, Item, cut, share
+from . import blocks
+from .blocks import Item
 from .layout import rows
 from .rule import Options
 
 _NUMBERS = (torch.float32, torch.float64)
+_CACHED = 4  # times what is the work of a core at a time: here all are at it
 _HAS = all(hasattr(torch, name) for name in ("_fused_sgd_", "_fused_adam_", "_fused_adamw_"))
 
 
@@ -112,15 +112,12 @@ def _moments(primitive: Callable[..., None], items: list[Item], options: Options
 
 
 def _rmsprop(items: list[Item], options: Options) -> None:
-    """RMSprop is Adam with beta = 0 in step infinity; Adam's m is each thread's own and stays in its cache."""
-    never = torch.tensor(math.inf)
-    own = threading.local()
-
-    def update(batch: list[Item]) -> None:
+    """RMSprop is Adam with beta = 0 in step infinity; what Adam keeps as m stays in the cache."""
+    never, size = torch.tensor(math.inf), _CACHED * blocks.SIZE
+    room = items[0].w.new_empty(size)
+    for batch in blocks.batches([block for item in items for block in blocks.cut(item, size)], size):
         sizes = [item.w.numel() for item in batch]
-        if not hasattr(own, "m"):
-            own.m = batch[0].w.new_empty(SIZE)
-        m = own.m[: sum(sizes)].zero_().split(sizes)
+        m = torch.split(room[: sum(sizes)].zero_(), sizes)
         torch._fused_adam_(
             [item.w for item in batch],
             [item.g for item in batch],
@@ -136,8 +133,6 @@ def _rmsprop(items: list[Item], options: Options) -> None:
             amsgrad=False,
             maximize=False,
         )
-
-    share(update, list(chain.from_iterable(map(cut, items))))
 
 
 KERNELS = {
