@@ -34,7 +34,6 @@ class WaveletSparse(CompressedSensing):
     wavelet: str = "haar"
     levels: int = 4
     spin: bool = True
-    tolerance: float = 3e-4
     max_iterations: int = 300
 
     def __post_init__(self) -> None:
