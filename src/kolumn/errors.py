@@ -13,6 +13,8 @@ OutsideTraining               a warning: a network is asked for what it was not 
 
 from __future__ import annotations
 
+import re
+
 
 class KolumnError(Exception):
     """Base of all errors raised on purpose: the message is one line meant for the user."""
@@ -44,3 +46,8 @@ class OutputError(KolumnError, OSError):
 
 class OutsideTraining(UserWarning):
     """A network is asked for something unlike what it was trained on."""
+
+
+def gist(text: str) -> str:
+    """A text without its numbers: warnings of one slice and of the next differ in nothing else."""
+    return re.sub(r"[0-9][0-9.e+-]*", "#", text)

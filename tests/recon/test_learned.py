@@ -189,6 +189,7 @@ SPOIL = {
     "empty": lambda path: path.write_bytes(b""),
     "cut off": lambda path: path.write_bytes(path.read_bytes()[:-1000]),
     "noise": lambda path: path.write_bytes(bytes(range(256)) * 20),
+    "half a zip": lambda path: path.write_bytes(b"PK\x03\x04" + bytes(60)),
     "wild header": lambda path: path.write_bytes(b"\xff" * 7 + b"\x0f{" + b"}" * 100),
     "NaN": lambda path: save_file(tensors(**{FIRST: torch.full((4, 3, 3, 3), torch.nan)}), path, named()),
     "no options": lambda path: save_file(tensors(), path, {"network": "unet"}),
@@ -206,6 +207,7 @@ SPOIL = {
 WORDS = {
     "cut off": "is damaged, or no file of safetensors (",
     "noise": "is damaged, or no file of torch.save (UnpicklingError)",
+    "half a zip": "failed finding central directory); save network.state_dict() alone",
     "nested": "holds no state dict (a dict of tensors); save network.state_dict() alone",
     "pickle": "holds a kolumn.recon.unet.LearnedUNet, and such objects could run code; only tensors",
 }

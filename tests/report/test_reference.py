@@ -14,7 +14,8 @@ from kolumn.masks import make_mask
 from kolumn.phantoms import phantom
 from kolumn.recon import METHODS, ZeroFilled
 from kolumn.report import compare
-from kolumn.report.notes import reference_notes
+from kolumn.report.compare import Result
+from kolumn.report.notes import reference_notes, result_notes
 from kolumn.report.reference import REFERENCES, noise_floor
 
 
@@ -91,6 +92,11 @@ def test_warnings_of_a_network_become_one_note(file, monkeypatch):
     (note,) = [note for note in notes if "wary" in note]
     assert note.startswith("wary was not trained on ")
     assert note.endswith("(2 more slices like it)")
+
+
+def test_each_kind_of_warning_is_noted_once():
+    heard = ("a: 4 coils, noise of 0.3", "a: 4 coils, noise of 1.2e-05", "a: 3-fold")
+    assert result_notes({"a": Result(warnings=heard)}) == [f"{heard[0]} (1 more slice like it)", "a: 3-fold"]
 
 
 def test_other_warnings_are_passed_on(file, monkeypatch):

@@ -51,10 +51,12 @@ def broken(path: Path, how: str) -> None:
     data = path.read_bytes()
     middle = len(data) // 2
     flipped = data[:middle] + bytes([data[middle] ^ 0xFF]) + data[middle + 1 :]
-    path.write_bytes({"cut": data[:middle], "empty": b"", "text": b"hello", "flipped": flipped}[how])
+    entry = data.index(b"PK\x01\x02") + 8  # where the directory says whether a part is encrypted
+    locked = data[:entry] + bytes([data[entry] | 1]) + data[entry + 1 :]
+    path.write_bytes({"cut": data[:middle], "empty": b"", "text": b"hello", "flipped": flipped, "locked": locked}[how])
 
 
-@pytest.mark.parametrize("how", ["cut", "empty", "text", "flipped"])
+@pytest.mark.parametrize("how", ["cut", "empty", "text", "flipped", "locked"])
 def test_damage_gives_one_line(how, tmp_path):
     path = tmp_path / LAST
     broken(path, how)
@@ -86,7 +88,7 @@ class Evil:
 def test_no_code_is_run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     torch.save({**STATE, "format": 2, "extra": Evil()}, tmp_path / LAST)
-    with pytest.raises(FormatError, match="such objects could run code"):
+    with pytest.raises(FormatError, match=r"such objects could run code.*; go on from best\.pt, or start anew"):
         load_checkpoint(tmp_path / LAST)
     (tmp_path / LAST).write_bytes(pickle.dumps(Evil()))
     with pytest.raises(FormatError, match="is damaged or no checkpoint"):

@@ -63,15 +63,14 @@ class _Shown:
         file: TextIO | None = None,
         line: str | None = None,
     ) -> None:
-        from ..errors import OutsideTraining
+        from ..errors import OutsideTraining, gist
 
         if not issubclass(category, OutsideTraining):
             self.others(message, category, filename, lineno, file, line)
             return
         text = " ".join(str(message).split())
-        gist = re.sub(r"[0-9][0-9.e+-]*", "#", text)
-        if gist not in self.said:
-            self.said.add(gist)
+        if gist(text) not in self.said:
+            self.said.add(gist(text))
             print(f"warning: {text}", file=sys.stderr, flush=True)  # noqa: T201
 
 

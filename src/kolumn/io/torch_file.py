@@ -16,8 +16,12 @@ _UNREADABLE = (pickle.UnpicklingError, RuntimeError, OSError, EOFError, ValueErr
 _CODE = re.compile(r"GLOBAL (\S+)")
 
 
-def load_torch(path: Path) -> Any:
+def load_torch(path: Path, advice: str) -> Any:
     """What torch.save wrote, on the CPU; no code in it is ever run.
+
+    Args:
+        path: of the file.
+        advice: what to do where it cannot be read, the end of the error.
 
     Raises:
         FormatError: it holds objects of other kinds, which could run code, or is damaged, or something else.
@@ -31,9 +35,9 @@ def load_torch(path: Path) -> Any:
         if code:
             raise FormatError(
                 f"{path} holds a {code[1]}, and such objects could run code; only tensors, numbers, words, lists and "
-                "dicts are read: save network.state_dict() alone"
+                f"dicts are read; {advice}"
             ) from error
-        raise FormatError(f"{path} is damaged, or no file of torch.save ({_reason(error)})") from error
+        raise FormatError(f"{path} is damaged, or no file of torch.save ({_reason(error)}); {advice}") from error
 
 
 def _reason(error: Exception) -> str:

@@ -81,8 +81,7 @@ def _lowest(trials: list[tuple[float, float]]) -> float:
     if best in (0, len(trials) - 1):
         return trials[best][0]
     (a, before), (b, least), (_, after) = trials[best - 1 : best + 2]
-    curvature = before - 2 * least + after
-    return b + (b - a) * (before - after) / (2 * curvature) if curvature > 0 else b
+    return b + (b - a) * (before - after) / (2 * (before - 2 * least + after))  # the first of equals: before > least
 
 
 def _floor(entry: Acquisition, task: Task) -> float:

@@ -85,11 +85,9 @@ class TGV(SplitPenalty):
         if weights.numel() == 1:  # the copy of the data is of all of u
             M[..., 1, 1] += weights
             M[..., 2, 2] += weights
-        lost = weights + laplacian == 0  # the mean of the image, where nothing determines it
+        lost = weights + laplacian == 0  # the mean of the image where nothing determines it: then it stays 0
         M[..., 0, 0] += lost
-        inverse = torch.linalg.inv(M)
-        inverse[..., 0, 0].masked_fill_(lost, 0)
-        rows = inverse.to(self._like.dtype).movedim((-2, -1), (0, 1)).unsqueeze(2)
+        rows = torch.linalg.inv(M).to(self._like.dtype).movedim((-2, -1), (0, 1)).unsqueeze(2)
 
         def apply(r: Tensor) -> Tensor:
             k = torch.fft.fftn(r, dim=PLANE)

@@ -131,13 +131,14 @@ def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     try:
         with safe_open(path, "pt") as file:
             return {key: file.get_tensor(key) for key in file.keys()}, file.metadata() or {}  # noqa: SIM118, no dict
-    except (SafetensorError, OSError, ValueError, KeyError) as error:
+    except (SafetensorError, RuntimeError, OSError, EOFError, ValueError, KeyError, TypeError) as error:
         reason = str(error).strip().splitlines()[0][:100] if str(error).strip() else type(error).__name__
         raise FormatError(f"{path} is damaged, or no file of safetensors ({reason})") from error
 
 
 def _read_torch(path: Path) -> dict[str, Tensor]:
-    state = load_torch(path)
+    advice = "save network.state_dict() alone"
+    state = load_torch(path, advice)
     if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
-        raise FormatError(f"{path} holds no state dict (a dict of tensors); save network.state_dict() alone")
+        raise FormatError(f"{path} holds no state dict (a dict of tensors); {advice}")
     return {str(key): value for key, value in state.items()}

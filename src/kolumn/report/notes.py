@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor
 
+from ..errors import gist
 from .account import limit_note
 
 if TYPE_CHECKING:
@@ -27,10 +28,16 @@ def result_notes(results: Mapping[str, Result]) -> list[str]:
     """Which methods failed, what networks warned of, and which methods were stopped short of convergence."""
     notes = [f"{name} gave no image: {r.error}" for name, r in results.items() if r.error]
     for result in results.values():
-        said, more = result.warnings[:1], len(result.warnings) - 1
-        notes += [text + (f" ({more} more slices like it)" if more else "") for text in said]
+        alike: dict[str, list[str]] = {}
+        for text in result.warnings:
+            alike.setdefault(gist(text), []).append(text)
+        notes += [said + _more(len(others)) for said, *others in alike.values()]
     limits = [limit_note(name, r.account) for name, r in results.items() if not r.error]
     return notes + [note for note in limits if note]
+
+
+def _more(n: int) -> str:
+    return f" ({n} more slice{'s' * (n > 1)} like it)" if n else ""
 
 
 def reference_notes(reference: str, truth: Tensor, floor: float, able: Sequence[str]) -> list[str]:

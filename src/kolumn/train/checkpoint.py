@@ -40,14 +40,16 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     """
     if not path.is_file():
         raise FormatError(f"{path} does not exist; there is no checkpoint to go on from")
+    advice = f"go on from {BEST}, or start anew"
     try:
         with zipfile.ZipFile(path) as parts:  # torch does not look at the checksums
             wrong = parts.testzip()
         if wrong is not None:
             raise zipfile.BadZipFile(f"the checksum of {wrong} is wrong")
-        state = load_torch(path)
-    except (zipfile.BadZipFile, EOFError, OSError) as error:
-        raise FormatError(f"{path} is damaged or no checkpoint ({error}); go on from {BEST}, or start anew") from error
+    except (zipfile.BadZipFile, RuntimeError, EOFError, ValueError, KeyError, OSError) as error:
+        reason = " ".join(str(error).split())[:100]
+        raise FormatError(f"{path} is damaged or no checkpoint ({reason}); {advice}") from error
+    state = load_torch(path, advice)
     if not isinstance(state, dict) or not set(state) >= _KEYS:
         raise FormatError(f"{path} is no checkpoint of `kolumn train`; give the folder that it wrote")
     if state["format"] != FORMAT:
