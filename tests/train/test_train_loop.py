@@ -116,7 +116,7 @@ def test_going_on_is_bit_for_bit(tmp_path):
         if steps > 4:
             one.resume()
         else:
-            one.model = one.network = make_network("unrolled", options)
+            one.model = make_network("unrolled", options)
             one.optimizer = make_optimizer(one.model, "adam", 1e-3)
         one._ended = lambda one=one, steps=steps: one.step >= steps
         one.run()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 from dataclasses import dataclass
 
@@ -38,12 +39,15 @@ class Group:
         return x.cpu()
 
     def wrap(self, model: nn.Module) -> nn.Module:
-        """The network on its device; its gradients are means over all processes."""
-        model = model.to(self.device)
+        """The network, on its device already; its gradients are means over all processes."""
         return nn.parallel.DistributedDataParallel(model) if self.size > 1 else model
 
     def close(self) -> None:
-        """Part from the others."""
+        """Part from the others, once no wrapped network is in use any more.
+
+        gloo's threads end with the last reference to its group. One that lets go of a tensor while the interpreter
+        shuts down aborts the process, so none may be left by then.
+        """
         if self.size > 1:
             distributed.destroy_process_group()
 
@@ -68,5 +72,7 @@ def join_group(device: str = "cpu") -> Group:
             )
         device = f"cuda:{local}"
         torch.cuda.set_device(local)
+    # Imported later, as DistributedDataParallel does, this module keeps the group in its default arguments for good.
+    importlib.import_module("torch.distributed.nn.functional")
     distributed.init_process_group("nccl" if device.startswith("cuda") else "gloo")
     return Group(rank, size, device)

@@ -55,7 +55,7 @@ class Trainer:
     card: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.network = self.group.wrap(self.model)
+        self.model.to(self.group.device)
         self.optimizer = make_optimizer(self.model, self.settings.rule, self.settings.lr)
         self.rates = [group["lr"] for group in self.optimizer.param_groups]
         self.watch, self.seen, self.step, self.seconds = Watch(), Seen(), 0, 0.0
@@ -87,6 +87,7 @@ class Trainer:
             ConvergenceError: the loss is no number any more, or grows; the last checkpoint stands from before.
         """
         log = self._log()
+        network = self.group.wrap(self.model)
         data = batches(
             self.source, self.settings.workers, self.step * self.group.size + self.group.rank, self.group.size
         )
@@ -100,7 +101,7 @@ class Trainer:
             self._save(LAST)
         while not self._ended():
             sample = next(data)
-            loss = self._update(sample.to(self.group.device), began)
+            loss = self._update(network, sample.to(self.group.device), began)
             meter.add(loss, len(sample.target) * self.group.size)
             due = examine.due(self.seconds) or self._ended()
             if report.due(self.seconds) or due:
@@ -115,13 +116,13 @@ class Trainer:
     def _ended(self) -> bool:
         return self.settings.share(self.step, self.seconds) >= 1
 
-    def _update(self, sample: Sample, began: float) -> float:
+    def _update(self, network: nn.Module, sample: Sample, began: float) -> float:
         """One step of the optimizer: the loss before it."""
         rate = self.settings.rate(self.step, self.seconds, falling=self.optimizer.rule.evaluated is None)
         for group, lr in zip(self.optimizer.param_groups, self.rates, strict=True):
             group["lr"] = rate * lr
         self.optimizer.zero_grad(set_to_none=True)
-        loss = relative_error(self.network(sample.acquisition), sample.target)
+        loss = relative_error(network(sample.acquisition), sample.target)
         loss.backward()  # type: ignore[no-untyped-call]
         norm = float(nn.utils.clip_grad_norm_(self.model.parameters(), self.settings.clip))
         # All processes must see the same loss and the same clock, since each decides by itself when to stop.
