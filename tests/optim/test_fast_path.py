@@ -12,7 +12,12 @@ from kolumn.optim.layout import like, rows
 
 OPTIONS = {
     "sgd": [{}, {"momentum": 0.7, "weight_decay": 0.2}, {"momentum": 0.7, "nesterov": True}],
-    "rmsprop": [{"eps": 0.3, "weight_decay": 0.2}, {"eps": 0.3, "momentum": 0.6}, {"eps": 0.3, "centered": True}],
+    "rmsprop": [
+        {"eps": 0.3},
+        {"eps": 0.3, "weight_decay": 0.2},
+        {"eps": 0.3, "momentum": 0.6},
+        {"eps": 0.3, "centered": True},
+    ],
     "adam": [{"eps": 0.3, "weight_decay": 0.2}, {"eps": 0.3, "bias_correction": False}],
     "adamw": [{"eps": 0.3, "weight_decay": 0.2}, {"eps": 0.3, "bias_correction": False}],
     "amsgrad": [{"eps": 0.3, "weight_decay": 0.2}, {"eps": 0.3, "bias_correction": False}],
@@ -91,13 +96,21 @@ def test_fast_is_plain(rule, options, dtype, rtol, kernels, small_blocks, two_th
 
 
 @pytest.mark.parametrize(("rule", "options"), CASES)
+def test_gradients_stay_what_they_are(rule, options):
+    weights, gradients = drawn(torch.float64)
+    kept = [[g.clone() for g in gs] for gs in gradients]
+    fast(rule, full(rule, options), weights, gradients)
+    torch.testing.assert_close(gradients, kept, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize(("rule", "options"), CASES)
 def test_kernels_take_what_they_should(rule, options):
     options = full(rule, options)
     made = [start((5, 7)), start((5, 7), dtype=torch.float32).bfloat16(), start((8, 9))[::2, 1:6], torch.empty(0)]
     items = [Item(w, torch.ones_like(w), RULES[rule].begin(w, options)) for w in made]
     rest = fused.take(rule, items, options)
     plain_only = rule.startswith("schedule-free") or rule in WHOLE or options.get("centered")
-    plain_only = plain_only or (rule == "rmsprop" and options["momentum"])
+    plain_only = plain_only or (rule == "rmsprop" and (options["momentum"] or options["weight_decay"]))
     assert [item.w.data_ptr() for item in rest] == [item.w.data_ptr() for item in (items if plain_only else items[1:])]
     assert [item.state["t"] for item in items] == ([0, 0, 0, 0] if plain_only else [1, 0, 0, 0])
 

@@ -9,13 +9,11 @@ from typing import Any, NamedTuple
 
 import torch
 
-from . import blocks
 from .blocks import Item
 from .layout import rows
 from .rule import Options
 
 _NUMBERS = (torch.float32, torch.float64)
-_CACHED = 4  # times what is the work of a core at a time: here all are at it
 _HAS = all(hasattr(torch, name) for name in ("_fused_sgd_", "_fused_adam_", "_fused_adamw_"))
 
 
@@ -112,27 +110,23 @@ def _moments(primitive: Callable[..., None], items: list[Item], options: Options
 
 
 def _rmsprop(items: list[Item], options: Options) -> None:
-    """RMSprop is Adam with beta = 0 in step infinity; what Adam keeps as m stays in the cache."""
-    never, size = torch.tensor(math.inf), _CACHED * blocks.SIZE
-    room = items[0].w.new_empty(size)
-    for batch in blocks.batches([block for item in items for block in blocks.cut(item, size)], size):
-        sizes = [item.w.numel() for item in batch]
-        m = torch.split(room[: sum(sizes)].zero_(), sizes)
-        torch._fused_adam_(
-            [item.w for item in batch],
-            [item.g for item in batch],
-            [x.view(item.w.shape) for x, item in zip(m, batch, strict=True)],
-            [item.state["v"] for item in batch],
-            [],
-            [never] * len(batch),
-            lr=options["lr"],
-            beta1=0.0,
-            beta2=options["alpha"],
-            weight_decay=options["weight_decay"],
-            eps=options["eps"],
-            amsgrad=False,
-            maximize=False,
-        )
+    """RMSprop is Adam with beta = 0 in step infinity: its m is g, and may lie where g does."""
+    gradients = [item.g for item in items]
+    torch._fused_adam_(
+        [item.w for item in items],
+        gradients,
+        gradients,
+        [item.state["v"] for item in items],
+        [],
+        [torch.tensor(math.inf)] * len(items),
+        lr=options["lr"],
+        beta1=0.0,
+        beta2=options["alpha"],
+        weight_decay=0.0,
+        eps=options["eps"],
+        amsgrad=False,
+        maximize=False,
+    )
 
 
 KERNELS = {
@@ -141,6 +135,8 @@ KERNELS = {
     "adamw": Kernel(_adamw),
     "amsgrad": Kernel(_adam),
     "rmsprop": Kernel(
-        _rmsprop, frozenset({"cpu"}), lambda options: not options["momentum"] and not options["centered"]
+        _rmsprop,
+        frozenset({"cpu"}),
+        lambda options: not (options["momentum"] or options["centered"] or options["weight_decay"]),
     ),
 }
