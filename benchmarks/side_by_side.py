@@ -1,9 +1,13 @@
-"""Time candidates side by side: each once in turn, over and over, so that a noisy minute hits them all."""
+"""Time candidates side by side: each once in turn, over and over, so that a noisy minute hits them all.
+
+The turns are drawn anew in each round: what a candidate leaves in the caches, and in the allocator, hits them all too.
+"""
 
 from __future__ import annotations
 
 import os
 import platform
+import random
 import statistics
 import time
 from collections.abc import Callable
@@ -14,10 +18,11 @@ import torch
 def side_by_side(candidates: dict[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
     """Seconds of each round, after one that does not count."""
     times: dict[str, list[float]] = {name: [] for name in candidates}
+    turns = random.Random(0)
     for i in range(rounds + 1):
-        for name, run in candidates.items():
+        for name in turns.sample(list(candidates), len(candidates)):
             start = time.perf_counter()
-            run()
+            candidates[name]()
             if i:
                 times[name].append(time.perf_counter() - start)
     return times
