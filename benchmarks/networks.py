@@ -4,7 +4,8 @@
     python benchmarks/networks.py --methods
 
 The first needs fastmri==0.3.0 beside torch; kolumn's source will do. A step is forward, mean absolute error, backward
-and Adam. ``--methods`` times inference and a training step of kolumn's own networks on 8 coils, maps given.
+and Adam, kolumn's its own. ``--methods`` times inference and a training step of kolumn's networks on 8 coils, maps
+given.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from kolumn.acquisition import Acquisition, acquire
 from kolumn.nn import LearnedCS, UNet, Unrolled
 from kolumn.nn.body import UNetBody
 from kolumn.nn.precision import in_bfloat16
+from kolumn.optim import Optimizer
 from kolumn.phantoms import ARRAYS, phantom
 
 
@@ -40,7 +42,8 @@ def bodies(channels: int, levels: int) -> dict[str, tuple[nn.Module, bool]]:
 
 def step_of(network: nn.Module, mixed: bool, x: Tensor, target: Tensor) -> Callable[[], None]:
     """A training step."""
-    adam = torch.optim.Adam(network.parameters(), 1e-5)
+    ours = isinstance(network, UNetBody)
+    adam = Optimizer(network.parameters(), "adam", lr=1e-5) if ours else torch.optim.Adam(network.parameters(), 1e-5)
 
     def step() -> None:
         adam.zero_grad()

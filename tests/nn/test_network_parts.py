@@ -9,6 +9,7 @@ from torch.nn.functional import conv2d, conv_transpose2d, relu
 
 from kolumn.acquisition import acquire
 from kolumn.fourier import fft2, ifft2
+from kolumn.nn.body import UNetBody
 from kolumn.nn.consistency import consistent, normal
 from kolumn.nn.denoiser import Denoiser
 from kolumn.nn.level import brightness, noise_level
@@ -226,3 +227,10 @@ def test_first_weights_keep_the_size_of_what_passes():
         x = torch.randn(1, layer.in_channels, 64, 64, generator=torch.Generator().manual_seed(1))
         assert float(layer(x).detach()[..., 1:-1, 1:-1].std()) == pytest.approx(2**0.5, rel=0.15)
         assert layer.weight.is_contiguous(memory_format=torch.channels_last)
+
+
+def test_channels_are_last_from_the_first_layer_on():
+    """Also where a single one comes in, of which torch does not say what order it has."""
+    net = UNetBody(1, 1, 4, 1, "group", torch.Generator().manual_seed(0))
+    y = net.down[0][0](torch.zeros(1, 1, 8, 8))
+    assert y.is_contiguous(memory_format=torch.channels_last) and not y.is_contiguous()

@@ -18,6 +18,6 @@ def draw_weights(network: nn.Module, generator: Generator) -> None:
             # A transposed convolution with stride 2 and a 2 x 2 kernel reads each input channel once.
             one = module.weight[:, 0, 0, 0] if isinstance(module, nn.ConvTranspose2d) else module.weight[0]
             nn.init.normal_(module.weight, 0.0, (2 / one.numel()) ** 0.5, generator=generator)
-            module.weight.data = module.weight.data.contiguous(memory_format=torch.channels_last)
+            module.weight.data = module.weight.data.to(memory_format=torch.channels_last)
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
