@@ -5,6 +5,7 @@ from .combine import combine, linear_image, root_sum_of_squares
 from .compress import compress, compression_matrix
 from .espirit import espirit
 from .estimate import MAPS, estimate_maps
+from .support import soft_support
 from .walsh import walsh
 from .whiten import covariance, noise_from_edge, whiten
 
@@ -15,6 +16,7 @@ __all__ = [
     "compress",
     "compression_matrix",
     "covariance",
+    "soft_support",
     "espirit",
     "estimate_maps",
     "linear_image",

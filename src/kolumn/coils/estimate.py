@@ -14,11 +14,10 @@ from ..errors import ArgumentError, CalibrationError
 from ..shapes import COIL, READOUT
 from .calibration import calibration_block
 from .espirit import espirit
+from .support import LIMIT
 from .walsh import walsh
 
 MAPS: dict[str, Callable[..., Tensor]] = {"espirit": espirit, "walsh": walsh}
-
-_LIMIT = (48, 48)  # more than that adds noise and time, and no coil varies so fast
 
 
 def estimate_maps(acquisition: Acquisition, method: str = "espirit", **options: Any) -> Tensor:
@@ -49,7 +48,7 @@ def estimate_maps(acquisition: Acquisition, method: str = "espirit", **options: 
     if all(blank):
         raise CalibrationError("k-space is all zero; there is nothing to estimate maps from")
     found = [
-        None if skip else MAPS[method](calibration_block(entry, limit=_LIMIT), shape, **_own(options, index))
+        None if skip else MAPS[method](calibration_block(entry, limit=LIMIT), shape, **_own(options, index))
         for entry, skip, index in zip(entries, blank, places, strict=True)
     ]
     like = next(m for m in found if m is not None)

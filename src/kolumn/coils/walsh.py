@@ -6,9 +6,9 @@ import torch
 from torch import Tensor
 
 from ..errors import CalibrationError
-from ..fourier import ifft2
 from ..shapes import COIL
 from .eigen import dominant_eigenvector
+from .low_resolution import coil_images
 from .phase import align, first_virtual_coil
 
 
@@ -35,7 +35,7 @@ def walsh(calibration: Tensor, shape: tuple[int, int], window: int = 7) -> Tenso
     scale = calibration.abs().max()
     if not bool(scale > 0):
         raise CalibrationError("the calibration lines are all zero; give maps, or another file")
-    z = ifft2(_pad(calibration / scale * _hann(calibration), shape))
+    z = coil_images(calibration / scale, shape)
     n = z.shape[COIL]
     R = torch.einsum("iyx,jyx->ijyx", z, z.conj()).reshape(1, n * n, *shape)
     R = torch.complex(_box(R.real, window), _box(R.imag, window)).reshape(n, n, *shape).permute(2, 3, 0, 1)
@@ -45,19 +45,3 @@ def walsh(calibration: Tensor, shape: tuple[int, int], window: int = 7) -> Tenso
 
 def _box(x: Tensor, window: int) -> Tensor:
     return torch.nn.functional.avg_pool2d(x, window, 1, window // 2)
-
-
-def _hann(block: Tensor) -> Tensor:
-    wy, wx = (
-        torch.hann_window(n + 2, periodic=False, dtype=block.real.dtype, device=block.device)[1:-1]
-        for n in block.shape[-2:]
-    )
-    return wy[:, None] * wx
-
-
-def _pad(block: Tensor, shape: tuple[int, int]) -> Tensor:
-    """Zeros around the block, its sample n // 2 staying the centre."""
-    out = torch.zeros(*block.shape[:-2], *shape, dtype=block.dtype, device=block.device)
-    y, x = (big // 2 - small // 2 for big, small in zip(shape, block.shape[-2:], strict=True))
-    out[..., y : y + block.shape[-2], x : x + block.shape[-1]] = block
-    return out

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ..acquisition import Acquisition, scale_maps
-from ..coils import MAPS, estimate_maps
+from ..coils import MAPS, estimate_maps, soft_support
 from ..errors import ArgumentError
 from ..shapes import COIL, shape_text
 from .choose import choose_lam
@@ -22,7 +22,7 @@ from .solution import Progress, Solution
 from .strength import parse_strength, unit_of, unit_size
 from .task import State, Task, diverged
 
-_WHOLE: dict[str, dict[str, Any]] = {"espirit": {"outside": 1.0}}  # maps of unit norm in air too: see docs/concepts
+_WHOLE: dict[str, dict[str, Any]] = {"espirit": {"outside": 1.0}}  # no cut at the edge of the body
 
 
 class Outcome(NamedTuple):
@@ -48,7 +48,7 @@ class CompressedSensing(ABC):
         tolerance: stop when an iteration changes the image by less than this fraction, >= 0.
         max_iterations: stop after that many anyway.
         seconds: stop after that time, for each entry, with the image so far; None: no limit.
-        maps: how to estimate maps where the acquisition has none: "espirit" or "walsh".
+        maps: how to estimate maps where the acquisition has none: "espirit" or "walsh", times a soft support.
         seed: of everything random: the lines that "auto" hides, and the shifts of cycle spinning.
     """
 
@@ -77,8 +77,8 @@ class CompressedSensing(ABC):
         """R, for images (set, y, x) like x."""
 
     def estimate(self, entry: Acquisition) -> Tensor:
-        """Maps of one entry; those of espirit have unit norm in air too, see docs/concepts/compressed-sensing.md."""
-        return estimate_maps(entry, self.maps, **_WHOLE.get(self.maps, {}))
+        """Maps of one entry, times the soft support of several coils: see docs/concepts/compressed-sensing.md."""
+        return estimate_maps(entry, self.maps, **_WHOLE.get(self.maps, {})) * soft_support(entry)
 
     def __call__(self, acquisition: Acquisition, /) -> Tensor:
         """Acquisition to complex image (*batch, y, x).

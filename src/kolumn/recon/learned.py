@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from ..acquisition import Acquisition, scale_maps
-from ..coils import MAPS, estimate_maps
+from ..coils import MAPS, estimate_maps, soft_support
 from ..errors import ArgumentError, CalibrationError, OutsideTraining
 from ..shapes import COIL
 from .card import ModelCard
@@ -31,6 +31,7 @@ class Learned(ABC):
 
     Attributes:
         METHOD: its name.
+        SUPPORT: whether estimated maps are multiplied by the :func:`kolumn.coils.soft_support`.
         weights: a file of weights; None: those that come with the package. Beside it, with the suffix .json, lies its
             model card; what is outside of the range of its training gets a warning, :class:`OutsideTraining`.
         maps: how to estimate maps where the acquisition has none: "espirit", or "walsh", which also serves where
@@ -40,6 +41,7 @@ class Learned(ABC):
     """
 
     METHOD: ClassVar[str]
+    SUPPORT: ClassVar[bool] = False
 
     weights: str | None = None
     maps: str = "espirit"
@@ -82,9 +84,10 @@ class Learned(ABC):
 
     def _estimate(self, entry: Acquisition) -> Tensor:
         try:
-            return estimate_maps(entry, self.maps, **_OPTIONS.get(self.maps, {}))
+            maps = estimate_maps(entry, self.maps, **_OPTIONS.get(self.maps, {}))
         except CalibrationError:
-            return estimate_maps(entry, "walsh")
+            maps = estimate_maps(entry, "walsh")
+        return maps * soft_support(entry) if self.SUPPORT else maps
 
 
 def _loaded(method: str, weights: str | None, device: torch.device) -> tuple[nn.Module, ModelCard | None]:

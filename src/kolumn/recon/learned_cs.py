@@ -17,3 +17,4 @@ class LearnedCompressedSensing(Learned):
     """
 
     METHOD: ClassVar[str] = "learned-cs"
+    SUPPORT: ClassVar[bool] = True

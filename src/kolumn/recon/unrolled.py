@@ -17,3 +17,4 @@ class LearnedUnrolled(Learned):
     """
 
     METHOD: ClassVar[str] = "unrolled"
+    SUPPORT: ClassVar[bool] = True

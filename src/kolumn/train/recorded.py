@@ -9,7 +9,7 @@ from pathlib import Path
 from torch import Generator
 
 from ..acquisition import Acquisition
-from ..coils import combine
+from ..coils import combine, root_sum_of_squares
 from ..errors import ArgumentError, KolumnError
 from ..fourier import fft1, ifft1, ifft2
 from ..io import Scan, open_scan
@@ -59,7 +59,8 @@ class Recorded:
         mask = self.masks(shape, plane, generator) & whole_scan.mask
         acquisition = replace(whole_scan, kspace=whole_scan.kspace * mask, mask=mask)
         maps = estimated_maps(acquisition if chance(generator, self.estimated) else whole_scan)
-        return Sample(replace(acquisition, maps=maps), combine(ifft2(whole_scan.kspace), maps))
+        unit = maps / root_sum_of_squares(maps)
+        return Sample(replace(acquisition, maps=maps), combine(ifft2(whole_scan.kspace), unit))
 
 
 def find_files(folder: Path) -> tuple[dict[Path, str], list[str]]:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ..acquisition import Acquisition
-from ..coils import combine, estimate_maps, root_sum_of_squares
+from ..coils import combine, estimate_maps, root_sum_of_squares, soft_support
 from ..errors import CalibrationError
 
 
@@ -45,15 +45,16 @@ def clean_target(coil_images: Tensor, maps: Tensor) -> Tensor:
 
 
 def estimated_maps(acquisition: Acquisition) -> Tensor:
-    """Maps as methods estimate them from undersampled data: espirit, of unit norm in air too; walsh with few lines.
+    """Maps as methods estimate them from undersampled data: espirit, or walsh with few lines, times the soft support.
 
     Raises:
         CalibrationError: fewer than two calibration lines.
     """
     try:
-        return estimate_maps(acquisition, "espirit", outside=1.0)
+        maps = estimate_maps(acquisition, "espirit", outside=1.0)
     except CalibrationError:
-        return estimate_maps(acquisition, "walsh")
+        maps = estimate_maps(acquisition, "walsh")
+    return maps * soft_support(acquisition)
 
 
 def stack(samples: list[Sample]) -> Sample:
