@@ -18,7 +18,7 @@ LIMIT = (48, 48)  # of the calibration block: more than that adds noise and time
 
 
 def soft_support(acquisition: Acquisition, air: float = 0.3, dark: float = 0.1) -> Tensor:
-    """W = 1 in the body and ``air`` in air, which is where the image at low resolution is dark.
+    """The weight w, 1 in the body and ``air`` in air, which is where the image at low resolution is dark.
 
     With maps w s for maps s, a method finds u and returns the image x = w u. In the body nothing changes; in air a
     penalty on u weighs 1 / w as much on x, so that aliases and noise are dearer there and yet nothing is cut off. An

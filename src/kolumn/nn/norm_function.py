@@ -102,8 +102,5 @@ def _fitting(shape: Shape, dim: Shape, affine: tuple[Shape, ...]) -> tuple[Modul
 
 
 def _summed(gradient: Tensor, p: Tensor | None) -> Tensor | None:
-    """The gradient for what was broadcast; where nothing was, no copy of it."""
-    if p is None:
-        return None
-    whole = gradient.view(p.shape) if gradient.numel() == p.numel() else gradient.sum_to_size(p.shape)
-    return whole.to(p.dtype)
+    """The gradient for what was broadcast."""
+    return None if p is None else gradient.sum_to_size(p.shape).to(p.dtype)
