@@ -150,7 +150,7 @@ def test_numbers_that_are_not_finite_stay_where_they_are(kernels, small_blocks, 
 def test_blocks_share_memory_and_cover_it(small_blocks):
     w = start((11, 13, 3, 2)).to(memory_format=torch.channels_last)
     state = {"t": 3, "m": torch.zeros_like(w)}
-    pieces = blocks.cut(Item(w, torch.ones_like(w), state), blocks.SIZE)
+    pieces = blocks.cut(Item(w, torch.ones_like(w), state))
     assert sum(piece.w.numel() for piece in pieces) == w.numel()
     assert max(piece.w.numel() for piece in pieces) == 97
     for i, piece in enumerate(pieces):
@@ -160,7 +160,7 @@ def test_blocks_share_memory_and_cover_it(small_blocks):
     assert sorted(set(w.flatten().tolist())) == list(range(len(pieces)))
     assert bool((state["m"] == 1).all())
     gaps = start((8, 9))[::2, 1:6]
-    assert blocks.cut(Item(gaps, gaps, {"t": 0}), blocks.SIZE) == [Item(gaps, gaps, {"t": 0})]
+    assert blocks.cut(Item(gaps, gaps, {"t": 0})) == [Item(gaps, gaps, {"t": 0})]
 
 
 def test_rows_need_one_order_without_gaps():
@@ -186,7 +186,7 @@ def test_gradients_get_the_layout_of_their_parameters():
 def test_what_is_not_on_the_cpu_stays_in_its_thread(small_blocks, two_threads):
     w, seen = torch.empty(1000, device="meta"), []
     items = [Item(w, w, {})] * 3
-    assert blocks.cut(items[0], blocks.SIZE) == [items[0]]
+    assert blocks.cut(items[0]) == [items[0]]
     blocks.share(lambda batch: seen.append((batch, threading.get_ident())), items)
     assert seen == [([item], threading.get_ident()) for item in items]
 
@@ -202,7 +202,7 @@ def test_threads_and_what_is_left_of_them(small_blocks, two_threads):
             meet.wait(10)
 
     w = start((1000,))
-    blocks.share(work, blocks.cut(Item(w, w, {}), blocks.SIZE))
+    blocks.share(work, blocks.cut(Item(w, w, {})))
     assert len(seen) == 2
     assert here not in seen
     assert torch.get_num_threads() == 2
@@ -231,7 +231,7 @@ def test_an_error_in_a_thread_comes_through(small_blocks, two_threads):
         raise ValueError("three")
 
     with pytest.raises(ValueError, match="three"):
-        blocks.share(work, blocks.cut(Item(w, w, {}), blocks.SIZE))
+        blocks.share(work, blocks.cut(Item(w, w, {})))
     assert torch.get_num_threads() == 2
 
 

@@ -30,21 +30,21 @@ def apply(rule: Rule, items: list[Item], options: Options) -> None:
 
     Parameters of less than 32 bits are updated in float32, the precision of their state, and rounded once.
     """
-    cuts = [cut(item, SIZE) if rule.parts else [item] for item in items]
+    cuts = [cut(item) if rule.parts else [item] for item in items]
     share(lambda batch: _update(rule, batch, options), list(chain.from_iterable(cuts)))
     for item, blocks in zip(items, cuts, strict=True):
         item.state.update({name: x for name, x in blocks[0].state.items() if not isinstance(x, Tensor)})
 
 
-def cut(item: Item, size: int) -> list[Item]:
-    """The item in blocks of at most ``size`` elements that share its memory, if it is on the CPU; else as it is."""
-    if item.w.numel() <= size or not item.w.is_cpu:
+def cut(item: Item) -> list[Item]:
+    """The item in blocks of at most SIZE elements that share its memory, if it is on the CPU; else as it is."""
+    if item.w.numel() <= SIZE or not item.w.is_cpu:
         return [item]
     names = [name for name, x in item.state.items() if isinstance(x, Tensor)]
     flat = rows([item.w, item.g, *(item.state[name] for name in names)])
     if flat is None:
         return [item]
-    ends = list(range(size, item.w.numel(), size))
+    ends = list(range(SIZE, item.w.numel(), SIZE))
     pieces = zip(*(x.tensor_split(ends) for x in flat), strict=True)
     return [Item(w, g, item.state | dict(zip(names, rest, strict=True))) for w, g, *rest in pieces]
 
@@ -56,7 +56,7 @@ def share(work: Callable[[list[Item]], None], blocks: list[Item]) -> None:
     not on the CPU, are done here.
     """
     threads = torch.get_num_threads()
-    waiting = deque(batches(blocks, SIZE))
+    waiting = deque(_batches(blocks))
     n = min(threads, len(waiting)) if all(block.w.is_cpu for block in blocks) else 1
     if n < 2:
         for batch in waiting:
@@ -81,14 +81,13 @@ def share(work: Callable[[list[Item]], None], blocks: list[Item]) -> None:
         torch.set_num_threads(threads)  # threads that start later take the last number that was set anywhere
 
 
-def batches(blocks: list[Item], size: int) -> Iterator[list[Item]]:
-    """The blocks in order, a few at a time: at most ``size`` elements where there are several."""
+def _batches(blocks: list[Item]) -> Iterator[list[Item]]:
     batch: list[Item] = []
-    room = size
+    room = SIZE
     for block in blocks:
         if batch and block.w.numel() > room:
             yield batch
-            batch, room = [], size
+            batch, room = [], SIZE
         batch.append(block)
         room -= block.w.numel()
     if batch:
