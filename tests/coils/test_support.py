@@ -5,6 +5,7 @@ import torch
 
 from kolumn.acquisition import Acquisition, acquire
 from kolumn.coils import soft_support
+from kolumn.errors import ArgumentError
 from kolumn.fourier import fft2
 from kolumn.phantoms import phantom
 from kolumn.recon import make_method
@@ -92,3 +93,9 @@ def test_it_keeps_aliases_out_of_the_air():
         assert torch.linalg.norm(with_it[air]) < 0.8 * torch.linalg.norm(without[air])
         errors = [torch.linalg.norm(x.abs() - images[0].abs()) for x in (with_it, without)]
         assert errors[0] < 0.97 * errors[1]
+
+
+@pytest.mark.parametrize("wrong", [{"air": 0.0}, {"air": 1.1}, {"dark": -0.1}, {"dark": float("nan")}])
+def test_numbers_out_of_range_get_one_line(wrong):
+    with pytest.raises(ArgumentError, match=rf"{next(iter(wrong))} is .*; wanted a number above 0, up to 1"):
+        soft_support(acquire(body()[0], torch.ones(50, dtype=torch.bool)), **wrong)

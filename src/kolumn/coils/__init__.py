@@ -16,12 +16,12 @@ __all__ = [
     "compress",
     "compression_matrix",
     "covariance",
-    "soft_support",
     "espirit",
     "estimate_maps",
     "linear_image",
     "noise_from_edge",
     "root_sum_of_squares",
+    "soft_support",
     "walsh",
     "whiten",
 ]

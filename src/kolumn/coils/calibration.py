@@ -9,6 +9,8 @@ from ..errors import CalibrationError
 from ..masks.measure import calibration as region
 from ..shapes import PHASE, READOUT
 
+LIMIT = (48, 48)  # for maps and whatever is as smooth: more than that adds noise and time, and no coil varies so fast
+
 
 def calibration_block(acquisition: Acquisition, limit: tuple[int, int] | None = None, least: int = 2) -> Tensor:
     """The calibration block of one entry, complex (coil, cy, cx), found from its mask.

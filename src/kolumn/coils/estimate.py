@@ -12,9 +12,8 @@ from torch import Tensor
 from ..acquisition import Acquisition
 from ..errors import ArgumentError, CalibrationError
 from ..shapes import COIL, READOUT
-from .calibration import calibration_block
+from .calibration import LIMIT, calibration_block
 from .espirit import espirit
-from .support import LIMIT
 from .walsh import walsh
 
 MAPS: dict[str, Callable[..., Tensor]] = {"espirit": espirit, "walsh": walsh}

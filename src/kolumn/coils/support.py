@@ -8,13 +8,11 @@ import torch
 from torch import Tensor
 
 from ..acquisition import Acquisition
-from ..errors import CalibrationError
+from ..errors import ArgumentError, CalibrationError
 from ..shapes import COIL
-from .calibration import calibration_block
+from .calibration import LIMIT, calibration_block
 from .combine import root_sum_of_squares
 from .low_resolution import coil_images
-
-LIMIT = (48, 48)  # of the calibration block: more than that adds noise and time, and no coil varies so fast
 
 
 def soft_support(acquisition: Acquisition, air: float = 0.3, dark: float = 0.1) -> Tensor:
@@ -31,11 +29,17 @@ def soft_support(acquisition: Acquisition, air: float = 0.3, dark: float = 0.1) 
     Args:
         acquisition: k-space (*batch, coil, ky, kx).
         air: w there, 0 < air <= 1.
-        dark: part of the largest value of an entry's image up to which it is dark.
+        dark: part of the largest value of an entry's image up to which it is dark, 0 < dark <= 1.
 
     Returns:
         Tensor: real (*batch, 1, y, x), of each entry on its own.
+
+    Raises:
+        ArgumentError: ``air`` or ``dark`` is out of range.
     """
+    for name, value in (("air", air), ("dark", dark)):
+        if not 0 < value <= 1:
+            raise ArgumentError(f"{name} is {value}; wanted a number above 0, up to 1")
     k = acquisition.kspace
     batch, shape = k.shape[:COIL], (k.shape[-2], k.shape[-1])
     entries = [acquisition.entry(*place) if place else acquisition for place in product(*map(range, batch))]
