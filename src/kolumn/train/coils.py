@@ -8,14 +8,16 @@ import torch
 from torch import Generator, Tensor
 
 from ..phantoms import loop_field
-from .draw import chance, uniform
+from .draw import chance, log_uniform, uniform, whole
 
 _COARSE = 25  # points along a side: fields are smooth, so the rest is interpolated
 _WIRE = 0.15
 
 
 def random_coils(n_coils: int, shape: tuple[int, int], generator: Generator) -> Tensor:
-    """The fields of loops around the body, each at a place, of a size and at a gain of its own; sometimes one is dead.
+    """The fields of loops around the body, each at a place, of a size and at a gain of its own.
+
+    Now and then some of them, up to half, are weak or dead, as those far from the body are.
 
         s_c = g_c (B_x - i B_y),   B the field of a loop (see :func:`kolumn.phantoms.loop_field`)
 
@@ -47,8 +49,9 @@ def random_coils(n_coils: int, shape: tuple[int, int], generator: Generator) -> 
         gain = torch.polar(torch.tensor(math.exp(0.25 * z[5])), torch.tensor(uniform(generator, 0, 2 * math.pi)))
         fields.append(gain * torch.complex(field[:, 0], -field[:, 1]))
     coarse = torch.stack(fields).reshape(n_coils, _COARSE, _COARSE)
-    if n_coils > 2 and chance(generator, 0.08):
-        coarse[int(torch.randint(n_coils, (), generator=generator))] *= 0.01
+    if n_coils > 2 and chance(generator, 0.15):
+        weak = torch.randperm(n_coils, generator=generator)[: whole(generator, 1, n_coils // 2)]
+        coarse[weak] *= log_uniform(generator, 0.01, 0.3)
     s = _finer(coarse, shape)
     return s / s.abs().square().sum(0).mean().sqrt()
 
