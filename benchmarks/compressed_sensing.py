@@ -15,6 +15,7 @@ import sys
 import time
 import warnings
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import torch
@@ -115,6 +116,24 @@ def volume(rounds: int, slices: int = 30) -> None:
     print(f"\n## {slices} slices as a batch, {n} iterations each\n")
     print(f"One slice {one:.3f} s, {slices} slices {all_of_them:.2f} s: {ratio:.2f} of {slices} times a slice.")
     print(f"Peak memory grew by {grown:.0f} MiB in the batch; its k-space is {batch_mib(problems):.0f} MiB.")
+    print(f"All cores at once do {throughput(rounds):.2f} times the FFTs of one.")
+
+
+def throughput(rounds: int) -> float:
+    """How many times the work of one core all of them do at once, in FFTs that fit into a core's cache."""
+    n = torch.get_num_threads()
+    lines = [torch.randn(32, 320, dtype=torch.complex64) for _ in range(n)]
+
+    def transforms(x: torch.Tensor) -> None:
+        for _ in range(2000):
+            torch.fft.fft(x)
+
+    torch.set_num_threads(1)
+    with ThreadPoolExecutor(n, initializer=lambda: torch.set_num_threads(1)) as pool:
+        both = {"one": lambda: transforms(lines[0]), "all": lambda: list(pool.map(transforms, lines))}
+        times = side_by_side(both, rounds)
+    torch.set_num_threads(n)
+    return statistics.median(n * a / b for a, b in zip(times["one"], times["all"], strict=True))
 
 
 def growth(run: Callable[[], object]) -> float:
