@@ -12,13 +12,14 @@ import typer
 from ..errors import ArgumentError
 from .options import BOOLS, Device, Seed, names
 
+_IMAGES = "HDF5 file of magnitude volumes (slice, y, x), or folder of photographs."
 _FOLDER_OF_SCANS = "Folder of fully sampled k-space files"
 
 
 def train(
     method: Annotated[str, typer.Argument(metavar="METHOD", help="unrolled, unet or learned-cs.")],
     output: Annotated[str, typer.Option("--output", "-o", help="Folder for checkpoints and log.")],
-    images: Annotated[str | None, typer.Option(help="HDF5 file of magnitude volumes (slice, y, x).")] = None,
+    images: Annotated[str | None, typer.Option(help=_IMAGES)] = None,
     data: Annotated[str | None, typer.Option(help=f"{_FOLDER_OF_SCANS} to train on.")] = None,
     validation: Annotated[str | None, typer.Option(help=f"{_FOLDER_OF_SCANS} to validate on.")] = None,
     hold_out: Annotated[str, typer.Option(help="People never to train on, with commas between them.")] = "",

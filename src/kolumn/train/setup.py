@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import ArgumentError
-from .images import FAMILIES, HELD_OUT, Family, Slices, read_slices
+from .images import FAMILIES, HELD_OUT, Family, Slices, read_photographs, read_slices
 from .loader import Mixed, Source
 from .recorded import Recorded, find_files
 from .sample import Sample
@@ -17,6 +17,7 @@ from .validate import Examination
 _SLICES = 6.0  # chance of a slice of a real person, relative to that of a procedural family
 _RECORDED = 0.3  # of the batches come from real raw k-space, where there is any
 _COUNT = 16  # batches of each validation
+_NAMED = 20  # people, in an error or on a card
 _APART = 1 << 30  # between the seed of training and that of validation
 
 
@@ -25,7 +26,7 @@ class Plan:
     """What to train and validate on.
 
     Attributes:
-        images: HDF5 file of magnitude volumes, or None.
+        images: HDF5 file of magnitude volumes, folder of photographs, or None.
         data: folder of fully sampled raw k-space to train on, or None.
         validation: folder of fully sampled raw k-space to validate on, or None. Who is in it is not trained on.
         held_out: people that are never trained on: the magnitudes of those in ``images`` are validated on.
@@ -67,7 +68,7 @@ def prepare_data(plan: Plan) -> Data:
         ArgumentError: nothing left to train on, or someone held out who is nowhere.
         FormatError: a file that cannot be read.
     """
-    slices = None if plan.images is None else read_slices(plan.images)
+    slices = None if plan.images is None else _read_images(plan.images)
     training, more = ({}, []) if plan.data is None else find_files(plan.data)
     validation, yet_more = ({}, []) if plan.validation is None else find_files(plan.validation)
     everyone = {*training.values(), *validation.values(), *(slices.people if slices else ())}
@@ -88,6 +89,10 @@ def prepare_data(plan: Plan) -> Data:
         _about(plan, taught, files, away),
         tuple(sorted(set(taught.licences.values()))) if taught is not None else (),
     )
+
+
+def _read_images(path: Path) -> Slices:
+    return read_photographs(path) if path.is_dir() else read_slices(path)
 
 
 def _about(plan: Plan, slices: Slices | None, files: dict[Path, str], away: Collection[str]) -> tuple[str, ...]:
@@ -144,4 +149,5 @@ class Kept:
 
 
 def _names(people: Collection[str]) -> str:
-    return ", ".join(sorted(set(people))) or "nobody"
+    first, more = sorted(set(people))[:_NAMED], len(set(people)) - _NAMED
+    return ", ".join(first) + (f" and {more} more" if more > 0 else "") or "nobody"

@@ -11,9 +11,10 @@ from ..draw import pick
 from .layers import layers
 from .leaves import leaves
 from .lines import lines
+from .photographs import read_photographs
 from .slices import Slices, read_slices
 
-__all__ = ["FAMILIES", "HELD_OUT", "Family", "Slices", "read_slices"]
+__all__ = ["FAMILIES", "HELD_OUT", "Family", "Slices", "read_photographs", "read_slices"]
 
 Family = Callable[[tuple[int, int], Generator], Tensor]
 

@@ -80,7 +80,7 @@ def read_slices(path: Path) -> Slices:
                     )
                 person = str(data.attrs.get("subject", name))
                 licences[person] = str(data.attrs.get("licence", "not stated"))
-                people.setdefault(person, []).append(_scaled(torch.from_numpy(data[()].astype("float32"))))
+                people.setdefault(person, []).append(scaled(torch.from_numpy(data[()].astype("float32"))))
     except (OSError, RuntimeError, KeyError) as error:
         raise FormatError(f"{path} cannot be read as HDF5: {error}") from error
     if not people:
@@ -88,7 +88,7 @@ def read_slices(path: Path) -> Slices:
     return Slices(people, licences)
 
 
-def _scaled(volume: Tensor) -> Tensor:
+def scaled(volume: Tensor) -> Tensor:
     """Each slice over its own brightest pixels: 1 is the 99.9th percentile; half precision, which is fine enough."""
     peak = torch.stack([image.flatten().quantile(0.999) for image in volume])[:, None, None]
     return (volume / peak.clamp_min(1e-12)).clamp(0, 4).half()
