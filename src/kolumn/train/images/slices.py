@@ -76,7 +76,8 @@ def read_slices(path: Path) -> Slices:
             for name, data in file.items():
                 if getattr(data, "ndim", 0) != 3 or data.dtype.kind not in "uif" or not data.size:
                     raise FormatError(
-                        f"{path}: {name} is no volume; wanted real datasets (slice, y, x) and nothing else"
+                        f"{path}: {name} is no volume; wanted real datasets (slice, y, x) and nothing else, or raw "
+                        "k-space as --data"
                     )
                 person = str(data.attrs.get("subject", name))
                 licences[person] = str(data.attrs.get("licence", "not stated"))
