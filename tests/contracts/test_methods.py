@@ -2,6 +2,7 @@
 
 import functools
 
+import numpy as np
 import pytest
 import torch
 
@@ -13,6 +14,7 @@ from kolumn.masks import make_mask
 from kolumn.metrics import score
 from kolumn.phantoms import ARRAYS, phantom
 from kolumn.recon import METHODS, Grappa, Sense, ZeroFilled, choose_method, make_method, method_class, reconstruct
+from kolumn.recon.learned import _load_once
 
 pytestmark = pytest.mark.filterwarnings("ignore::kolumn.errors.OutsideTraining")  # such small and odd scans
 
@@ -79,6 +81,17 @@ def test_a_method_leaves_its_acquisition_alone(name):
         first = make_method(name, **options(name))(acq)
         assert torch.equal(make_method(name, **options(name))(acq), first)  # and nothing is random
         assert all(torch.equal(a, b) for a, b in zip((acq.kspace, acq.mask, acq.calibration), before, strict=True))
+
+
+@pytest.mark.parametrize("name", IMAGES)
+def test_a_method_leaves_the_shared_generators_alone(name):
+    _load_once.cache_clear()  # a network is built anew
+    torch.manual_seed(3)
+    before = torch.get_rng_state(), np.random.get_state()[1].tolist()
+    k, _, _ = scan()
+    make_method(name)(acquire(k[0], columns(45)))
+    assert torch.equal(torch.get_rng_state(), before[0])
+    assert np.random.get_state()[1].tolist() == before[1]
 
 
 @pytest.mark.parametrize("name", IMAGES)

@@ -8,7 +8,7 @@ from torch.nn import functional
 
 from ..errors import ArgumentError
 from .norm import NORMS
-from .weights import draw_weights
+from .weights import draw_weights, undrawn
 
 _SLOPE = 0.2
 
@@ -45,7 +45,7 @@ class UNetBody(nn.Module):
         self.bottom = _level(widths[-2], widths[-1], norm)
         self.up = nn.ModuleList(_upsampling(2 * n, n, norm) for n in widths[-2::-1])
         self.after = nn.ModuleList(_level(2 * n, n, norm) for n in widths[-2::-1])
-        self.last = nn.Conv2d(channels, n_out, 1)
+        self.last = undrawn(nn.Conv2d, channels, n_out, 1)
         draw_weights(self, generator)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -70,8 +70,8 @@ def _level(a: int, b: int, norm: str) -> nn.Sequential:
 
 
 def _convolution(a: int, b: int, norm: str) -> list[nn.Module]:
-    return [nn.Conv2d(a, b, 3, padding=1, bias=False), NORMS[norm](b), nn.LeakyReLU(_SLOPE)]
+    return [undrawn(nn.Conv2d, a, b, 3, padding=1, bias=False), NORMS[norm](b), nn.LeakyReLU(_SLOPE)]
 
 
 def _upsampling(a: int, b: int, norm: str) -> nn.Sequential:
-    return nn.Sequential(nn.ConvTranspose2d(a, b, 2, 2, bias=False), NORMS[norm](b), nn.LeakyReLU(_SLOPE))
+    return nn.Sequential(undrawn(nn.ConvTranspose2d, a, b, 2, 2, bias=False), NORMS[norm](b), nn.LeakyReLU(_SLOPE))

@@ -7,7 +7,7 @@ from itertools import pairwise
 import torch
 from torch import Generator, Tensor, nn
 
-from .weights import draw_weights
+from .weights import draw_weights, undrawn
 
 
 class Denoiser(nn.Module):
@@ -34,12 +34,12 @@ class Denoiser(nn.Module):
         super().__init__()
         widths = [channels * 2**i for i in range(levels + 1)]
         pairs = list(pairwise(widths))
-        self.head = nn.Conv2d(n_in, channels, 3, padding=1, bias=False)
+        self.head = undrawn(nn.Conv2d, n_in, channels, 3, padding=1, bias=False)
         self.before = nn.ModuleList(Block(n) for n in widths)
-        self.down = nn.ModuleList(nn.Conv2d(a, b, 2, 2, bias=False) for a, b in pairs)
-        self.up = nn.ModuleList(nn.ConvTranspose2d(b, a, 2, 2, bias=False) for a, b in pairs)
+        self.down = nn.ModuleList(undrawn(nn.Conv2d, a, b, 2, 2, bias=False) for a, b in pairs)
+        self.up = nn.ModuleList(undrawn(nn.ConvTranspose2d, b, a, 2, 2, bias=False) for a, b in pairs)
         self.after = nn.ModuleList(Block(n) for n in widths[:-1])
-        self.tail = nn.Conv2d(channels, n_out, 3, padding=1, bias=False)
+        self.tail = undrawn(nn.Conv2d, channels, n_out, 3, padding=1, bias=False)
         draw_weights(self, generator)
         nn.init.zeros_(self.tail.weight)
 
@@ -62,8 +62,8 @@ class Block(nn.Module):
 
     def __init__(self, n: int) -> None:
         super().__init__()
-        self.first = nn.Conv2d(n, n, 3, padding=1, bias=False)
-        self.second = nn.Conv2d(n, n, 3, padding=1, bias=False)
+        self.first = undrawn(nn.Conv2d, n, n, 3, padding=1, bias=False)
+        self.second = undrawn(nn.Conv2d, n, n, 3, padding=1, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
         """The same shape."""

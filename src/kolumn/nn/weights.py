@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import torch
 from torch import Generator, nn
+
+Layer = TypeVar("Layer", nn.Conv2d, nn.ConvTranspose2d)
+
+
+def undrawn(layer: type[Layer], *sizes: int, **options: int | bool) -> Layer:
+    """A convolution whose weights are yet to be drawn: torch would draw some from the generator that all share."""
+    made: Layer = nn.utils.skip_init(layer, *sizes, **options)  # type: ignore[no-untyped-call]
+    return made
 
 
 def draw_weights(network: nn.Module, generator: Generator) -> None:
