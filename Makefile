@@ -31,7 +31,7 @@ bench: $(TEST_INSTALLED)
 # The networks that come with the package, from nothing: hours. Killed, it goes on where it was. IMAGES= trains without real anatomy.
 # What a card says about limits was measured and written by hand, and stays.
 IMAGES ?= ../shared/data/anatomy_magnitude.h5
-UNROLLED_STEPS ?= 22400
+UNROLLED_STEPS ?= 34500
 UNET_STEPS ?= 3700
 LEARNED_CS_STEPS ?= 1600
 HELD_OUT := ulf-p1,ulf-p2,ulf-p3,s08
