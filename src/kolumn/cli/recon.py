@@ -43,7 +43,7 @@ def recon(
     from ..acquisition import Acquisition
     from ..coils import MAPS
     from ..io import open_scan, write
-    from ..io.atomic import check_target
+    from ..io.atomic import check_apart, check_target
     from ..io.formats import format_for
     from ..recon import choose_method, make_method, method_class
     from ..recon.front import maps_option, with_maps
@@ -55,6 +55,7 @@ def recon(
     path, flags = file_and_flags(context, file)
     target = Path(output)
     format_for(target, "save")
+    check_apart(target, Path(path))
     check_target(target, overwrite)
     scan = open_scan(path, dataset)
     chosen = pick_slices(slices, scan.n_slices)

@@ -45,7 +45,9 @@ def undersample(
     def load(i: int) -> Acquisition:
         return undersampled(scan.load(i), made.samples)
 
-    note = {"mask": made.kind, "acceleration": true, "num_low_frequency": made.calibration_width}
+    who = {"patient_id": Path(file).name.split(".")[0]}  # by whom training keeps people apart
+    who |= {name: scan.details[name] for name in ("acquisition", "patient_id") if name in scan.details}
+    note = {**who, "mask": made.kind, "acceleration": true, "num_low_frequency": made.calibration_width}
     write_kspace(target, replace(scan, load=load), overwrite=overwrite, attributes=note)
     say(
         f"{made.kind}: truly {true:.2f}x, {made.calibration_width} calibration columns, "

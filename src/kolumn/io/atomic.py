@@ -29,6 +29,12 @@ def check_target(path: Path, overwrite: bool) -> None:
         raise OutputError(f"cannot write {path}: {_reason(error)}") from error
 
 
+def check_apart(path: Path, source: Path) -> None:
+    """Raise OutputError where the output would replace the very file that it is made from."""
+    if path.exists() and source.exists() and path.samefile(source):
+        raise OutputError(f"{path} is the input itself, which is never replaced; give the output another name")
+
+
 @contextmanager
 def atomic(path: Path, overwrite: bool) -> Iterator[Path]:
     """A temporary path with the suffix of ``path``; moved onto ``path`` when the block ends without error.

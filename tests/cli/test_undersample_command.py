@@ -1,0 +1,49 @@
+"""``kolumn undersample`` keeps whose scan it is, and ``kolumn recon`` the k-space it reads."""
+
+import h5py
+import pytest
+from typer.testing import CliRunner
+
+from kolumn.cli.app import app
+from kolumn.io import write_kspace
+from kolumn.phantoms import phantom
+
+
+@pytest.fixture
+def file(tmp_path):
+    path = tmp_path / "scan.h5"
+    write_kspace(path, phantom("shepp-logan", (32, 32), 1, snr=None)[0])
+    return path
+
+
+def run(*words):
+    return CliRunner().invoke(app, [str(word) for word in words])
+
+
+def test_the_person_and_the_kind_of_scan_stay(file):
+    with h5py.File(file, "a") as scan:
+        scan.attrs["patient_id"], scan.attrs["acquisition"] = "ann", "T1"
+    out = file.with_name("other.h5")
+    assert run("undersample", file, "-o", out, "--mask", "full").exit_code == 0
+    with h5py.File(out) as made:
+        assert (made.attrs["patient_id"], made.attrs["acquisition"]) == ("ann", "T1")
+
+
+def test_without_a_person_it_is_the_name_of_the_input(file):
+    with h5py.File(file, "a") as scan:
+        del scan.attrs["patient_id"]
+    out = file.with_name("other.h5")
+    assert run("undersample", file, "-o", out, "--mask", "full").exit_code == 0
+    with h5py.File(out) as made:
+        assert made.attrs["patient_id"] == "scan"
+
+
+def test_an_image_never_replaces_the_kspace_it_is_of(file):
+    before = file.read_bytes()
+    link = file.with_name("link.h5")
+    link.symlink_to(file)
+    for target in (file, link):
+        result = run("recon", file, "--method", "zero-filled", "-o", target, "--overwrite")
+        assert result.exit_code != 0
+        assert "is the input itself" in f"{result.output}{result.exception}"
+    assert file.read_bytes() == before
