@@ -11,6 +11,7 @@ from kolumn.errors import ArgumentError, OutsideTraining
 from kolumn.fourier import fft2
 from kolumn.io import open_scan, write_kspace
 from kolumn.masks import make_mask
+from kolumn.nn.level import noise_level
 from kolumn.phantoms import phantom
 from kolumn.recon import METHODS, ZeroFilled
 from kolumn.report import compare
@@ -154,3 +155,13 @@ def test_a_network_scored_against_a_noise_floor_gets_a_note(file, tmp_path, monk
     assert said(tmp_path / "quiet.h5") == []
     assert reference_notes("rss", torch.tensor([3.0, 50.0]), 0.45, ["clean"]) == []
     assert len(reference_notes("rss", torch.tensor([3.0, 50.0]), 0.55, ["clean"])) == 1
+
+
+@pytest.mark.parametrize("kind", ["anatomy", "shepp-logan"])
+@pytest.mark.parametrize("n_coils", [1, 8])
+def test_signal_at_the_edge_of_kspace_is_no_noise_floor(kind, n_coils):
+    clean, _ = phantom(kind, (160, 129), n_coils=n_coils, snr=None)
+    image = REFERENCES["rss"](clean)
+    assert float(noise_floor(clean)) < 0.1 * float(noise_level(clean)) * n_coils**0.5
+    assert float((REFERENCES["unbiased"](clean) - image).abs().max()) < 2e-3 * float(image.max())
+    assert len(reference_notes("rss", image, float(noise_floor(clean)), ["tv"])) == 0

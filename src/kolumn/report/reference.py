@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import torch
 from torch import Tensor
+from torch.nn.functional import avg_pool2d
 
 from ..acquisition import Acquisition
 from ..nn.level import noise_level
 from ..recon import ZeroFilled
 from ..recon.prepare import finish
 from ..shapes import COIL
+
+_PARTS = 8  # of the image along each axis: the size of what may be its darkest part
+_FAR_BELOW = 0.5  # in noise it is 0.6 to 1 times the floor: filters of the receiver darken the rim
 
 
 def root_sum_of_squares(whole: Acquisition) -> Tensor:
@@ -33,8 +38,20 @@ def unbiased(whole: Acquisition) -> Tensor:
 
 
 def noise_floor(whole: Acquisition) -> Tensor:
-    """sqrt(n) sigma, the root mean square of a root sum of squares where there is no signal, (*batch, 1, 1)."""
-    return whole.kspace.shape[COIL] ** 0.5 * noise_level(whole)
+    """The root mean square of a root sum of squares where there is no signal: sqrt(n) sigma, (*batch, 1, 1).
+
+    sigma comes from the ends of the readout, where sharp edges of a phantom without noise have signal, too. Noise of
+    that strength would be everywhere in the image; where the darkest part of it is far below, that is the floor.
+
+    Args:
+        whole: all of k-space (*batch, coil, ky, kx).
+    """
+    floor = whole.kspace.shape[COIL] ** 0.5 * noise_level(whole)
+    image = root_sum_of_squares(whole)
+    size = [max(1, n // _PARTS) for n in image.shape[-2:]]
+    power = image.square().reshape(-1, 1, *image.shape[-2:])
+    darkest = avg_pool2d(power, size, [-(-n // 2) for n in size]).amin((-2, -1)).sqrt().reshape(floor.shape)
+    return torch.where(darkest < _FAR_BELOW * floor, darkest, floor)
 
 
 REFERENCES: dict[str, Callable[[Acquisition], Tensor]] = {"rss": root_sum_of_squares, "unbiased": unbiased}
