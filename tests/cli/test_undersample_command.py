@@ -47,3 +47,21 @@ def test_an_image_never_replaces_the_kspace_it_is_of(file):
         assert result.exit_code != 0
         assert "is the input itself" in f"{result.output}{result.exception}"
     assert file.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("words", "factor"),
+    [
+        (["--mask", "full"], None),
+        (["--mask", "equispaced", "--acceleration", "4", "--center", "0.25"], 4),  # 2.2 in all
+        (["--mask", "random", "--acceleration", "3", "--center", "0.1"], 3),
+    ],
+)
+def test_the_header_of_an_ismrmrd_file_has_the_acceleration(file, words, factor):
+    ismrmrd = pytest.importorskip("ismrmrd")
+    out = file.with_name("u.mrd.h5")
+    assert run("undersample", file, "-o", out, *words).exit_code == 0
+    encoding = ismrmrd.xsd.CreateFromDocument(ismrmrd.Dataset(str(out), create_if_needed=False).read_xml_header())
+    parallel = encoding.encoding[0].parallelImaging
+    found = None if parallel is None else parallel.accelerationFactor.kspace_encoding_step_1
+    assert found == factor

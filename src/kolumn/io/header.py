@@ -140,7 +140,9 @@ def _limits(element: ElementTree.Element | None, where: str) -> dict[str, tuple[
     return found
 
 
-def build_header(n_coils: int, ky: int, kx: int, geometry: Geometry | None, calibration: str = "") -> bytes:
+def build_header(
+    n_coils: int, ky: int, kx: int, geometry: Geometry | None, calibration: str = "", acceleration: int = 1
+) -> bytes:
     """An ISMRMRD header for k-space (coil, ky, kx), with what the fastMRI loader and libismrmrd ask for.
 
     Args:
@@ -149,11 +151,13 @@ def build_header(n_coils: int, ky: int, kx: int, geometry: Geometry | None, cali
         kx: phase-encode columns.
         geometry: of the finished image; None: 1 mm pixels and no oversampling.
         calibration: "embedded" or "separate" writes the part on parallel imaging.
+        acceleration: of that part, a whole number as the format wants it.
     """
     g = geometry or Geometry(matrix=(ky, kx), fov=(float(ky), float(kx), 5.0))
     full = (g.fov[0] * ky / g.matrix[0], g.fov[1] * kx / g.matrix[1], g.fov[2])
     parallel = (
-        "<parallelImaging><accelerationFactor><kspace_encoding_step_1>1</kspace_encoding_step_1>"
+        "<parallelImaging><accelerationFactor>"
+        f"<kspace_encoding_step_1>{acceleration}</kspace_encoding_step_1>"
         "<kspace_encoding_step_2>1</kspace_encoding_step_2></accelerationFactor>"
         f"<calibrationMode>{escape(calibration)}</calibrationMode></parallelImaging>"
     )

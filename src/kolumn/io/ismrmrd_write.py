@@ -17,6 +17,7 @@ from torch import Tensor
 
 from ..acquisition import Acquisition
 from ..errors import ArgumentError
+from ..masks import acceleration
 from .atomic import atomic
 from .header import build_header
 from .source import Source
@@ -60,7 +61,7 @@ def save_kspace(path: Path, source: Source, overwrite: bool, attributes: Mapping
     with atomic(path, overwrite) as beside, h5py.File(beside, "w") as file:
         group = file.create_group("dataset")
         group.create_dataset("xml", (1,), h5py.string_dtype("utf-8"))[0] = build_header(
-            coils, ky, kx, source.geometry, mode
+            coils, ky, kx, source.geometry, mode, _factor(first.mask.expand(1, ky, kx)[0])
         ).decode()
         table = group.create_dataset("data", (0,), record, maxshape=(None,), chunks=(16,))
         for rows in _batches(source):
@@ -70,6 +71,12 @@ def save_kspace(path: Path, source: Source, overwrite: bool, attributes: Mapping
                 block[i]["head"]["scan_counter"] = len(table) + i
             table.resize(len(table) + len(rows), axis=0)
             table[-len(rows) :] = block
+
+
+def _factor(mask: Tensor) -> int:
+    """The step from column to column outside the middle where there is one, else the acceleration, rounded."""
+    steps = set(torch.nonzero(mask.any(0)).flatten().diff().tolist()) - {1}
+    return int(steps.pop()) if len(steps) == 1 else round(acceleration(mask, tuple(mask.shape)))
 
 
 def _batches(source: Source) -> Iterator[list[Readout]]:
