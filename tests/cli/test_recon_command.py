@@ -13,6 +13,7 @@ from PIL import Image
 import kolumn
 from kolumn.acquisition import acquire
 from kolumn.coils import compress, noise_from_edge, whiten
+from kolumn.fourier import ifft2
 from kolumn.io import open_scan
 from kolumn.masks import make_mask
 from kolumn.report import undersampled
@@ -277,3 +278,12 @@ def test_no_calibration_lines(folder, tmp_path, capsys, method):
 def test_mask_is_equispaced_as_the_other_commands_make_it(folder, tmp_path, capsys):
     good(capsys, "undersample", folder / "full.npz", "-o", tmp_path / "u.npz", *MASK)
     np.testing.assert_array_equal(kspace_of(tmp_path / "u.npz"), kspace_of(folder / "under.npz"))
+
+
+def test_an_image_in_the_place_of_kspace_is_said_to_be_one(folder, tmp_path, capsys):
+    np.save(tmp_path / "image.npy", ifft2(kspace_of(folder / "full.npz")).numpy())
+    said = "note: the image will be wrong: this looks like an image, not k-space"
+    assert said in good(capsys, "recon", tmp_path / "image.npy", "-o", tmp_path / "x.png").err
+    words = ["compare", tmp_path / "image.npy", "-o", tmp_path / "r", "--methods", "zero-filled"]
+    assert said in good(capsys, *words).err
+    assert "will be wrong" not in good(capsys, "recon", folder / "full.npz", "-o", tmp_path / "y.png").err

@@ -86,7 +86,7 @@ def test_what_ends_it(name):
     assert loose.iterations[0] < tight.iterations[0] < 200
     start = time.perf_counter()
     timed = make_method(name, tolerance=0, max_iterations=10**6, seconds=0.2).solve(acq)
-    assert timed.stopped == ("seconds",)
+    assert timed.stopped[0].startswith("seconds")  # whether lambda was found before is the machine's matter
     assert time.perf_counter() - start < 20  # and not hours
     assert error(timed.image, tight.image) < 0.5
 

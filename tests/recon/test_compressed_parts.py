@@ -25,6 +25,7 @@ from kolumn.recon.choose import choose_lam
 from kolumn.recon.clock import Clock
 from kolumn.recon.holdout import hide
 from kolumn.recon.llr import NuclearNorm
+from kolumn.recon.solution import SEARCHING
 from kolumn.recon.task import Task
 from kolumn.recon.tgv import TGV
 from kolumn.recon.tv import TV
@@ -73,7 +74,7 @@ def test_lambda_is_the_one_that_predicts_best(name, n_coils, snr, tried):
     acq = replace(scan(n_coils, snr), noise=None)
     method = make_method(name, **({"spin": False} if name == "wavelet" else {}))
     task = Task(acq, method.penalty)
-    lam, state = choose_lam(acq, task, method.penalty, 3, Clock())
+    lam, state, _ = choose_lam(acq, task, method.penalty, 3, Clock())
     found, image = errors(acq, method, 3)
     torch.testing.assert_close(task.image(state.u), image, rtol=1e-3, atol=1e-3 * float(image.abs().max()))
     logs, e = zip(*found, strict=True)
@@ -106,7 +107,7 @@ def test_lambda_is_no_less_than_a_part_of_the_noise():
     acq = replace(scan(), noise=1e8 * torch.eye(3, dtype=torch.complex64))
     method = make_method("tv")
     task = Task(acq, method.penalty)
-    lam, _ = choose_lam(acq, task, method.penalty, 3, Clock())
+    lam, _, _ = choose_lam(acq, task, method.penalty, 3, Clock())
     assert lam == pytest.approx(0.05 * 1e4 / task.scale)
 
 
@@ -204,8 +205,11 @@ def test_half_of_the_time_is_for_lambda(ticks, monkeypatch):
     monkeypatch.setattr(Task, "iterates", lambda self, lam, state: tried.append(lam) or real(self, lam, state))
     solution = make_method("tv", tolerance=0, seconds=4).solve(scan(1))
     assert len(tried) == 4  # three that were tried, until 3 seconds, and the solution
-    assert solution.stopped == ("seconds",)
+    assert solution.stopped == (SEARCHING,)
     assert solution.iterations == (1,)
+    enough = make_method("tv", tolerance=0, seconds=30).solve(scan(1))
+    assert enough.stopped == ("seconds",)
+    assert enough.lam[0] < solution.lam[0]
 
 
 def test_the_way_begins_where_lambda_is_known(ticks):

@@ -41,7 +41,7 @@ def test_what_cannot_be_exported(tmp_path, monkeypatch):
     with pytest.raises(OutputError, match="exists already"):
         export_onnx(MADE["denoiser"](), there)
     monkeypatch.setitem(__import__("sys").modules, "onnxscript", None)
-    with pytest.raises(MissingExtraError, match="pip install onnx onnxscript"):
+    with pytest.raises(MissingExtraError, match=r'pip install "kolumn\[onnx\]"'):
         export_onnx(MADE["denoiser"](), tmp_path / "c.onnx")
     assert there.read_text() == "mine"
     assert list(tmp_path.iterdir()) == [there]

@@ -10,7 +10,7 @@ import torch
 
 from kolumn.acquisition import acquire
 from kolumn.recon import ZeroFilled
-from kolumn.recon.solution import Progress, Solution
+from kolumn.recon.solution import SEARCHING, Progress, Solution
 from kolumn.report.account import (
     EMPTY,
     Account,
@@ -86,6 +86,12 @@ def test_note_of_the_limit():
     )
     assert limit_note("tv", THREE._replace(stopped=("tolerance", "seconds", "tolerance"))) == ""
     assert limit_note("tv", EMPTY) == ""
+    advice = "and went on with the best so far, mostly too large; raise --seconds or give --lam"
+    had = "tv had not found its lambda when half of the time was over"
+    assert limit_note("tv", THREE._replace(stopped=("seconds", SEARCHING, SEARCHING))) == (
+        f"{had} in 2 of 3 slices, {advice}"
+    )
+    assert limit_note("tv", Account((1,), (1.0,), (1.3,), ("max",), (SEARCHING,))) == f"{had}, {advice}"
 
 
 def test_record():

@@ -135,6 +135,11 @@ def test_notes_of_several_seeds_are_one_line():
         "b.h5, full, seed 0: slow",
     ]
     assert notes_of(records[:3]) == ["every record: slow", "a.h5, random 4x, center 0.08, seed 0: tv broke"]
+    records.append(record("a.h5", 0, 8.0, 1, ["slow"], kind="poisson"))
+    assert notes_of(records)[0] == "a.h5, every mask: slow"
+    records.append(record("a.h5", 0, 9.0, 1, kind="gaussian"))
+    assert notes_of(records)[0] == "a.h5, random 4x, center 0.08, seeds 0, 3: slow"
+    assert notes_of(records)[1] == "a.h5, poisson 4x, center 0.08, seed 0: slow"
     assert notes_of(records[1:2]) == ["a.h5, random 4x, center 0.08, seed 3: slow"]
 
 

@@ -342,7 +342,7 @@ def test_tensorboard_is_an_extra(tmp_path, monkeypatch):
     import sys
 
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
-    with pytest.raises(MissingExtraError, match="pip install tensorboard"):
+    with pytest.raises(MissingExtraError, match=r'pip install "kolumn\[tensorboard\]"'):
         trainer(tmp_path, tensorboard=True).run()
 
 

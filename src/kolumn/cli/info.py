@@ -72,7 +72,8 @@ def _describe(found: dict[str, Any]) -> Lines:
     if "mask" in found:
         lines += [("sampled", _sampled(found["mask"])), ("calibration", _calibration(found["calibration"], k))]
         a = found["amplitude"]
-        lines.append(("amplitude", f"largest {a['largest']:.3g}, {a['noise']:.2g} at the ends of the readout (slice {a['slice']})"))
+        ends = f"{a['noise']:.2g} at the ends of the readout (slice {a['slice']})"
+        lines.append(("amplitude", f"largest {a['largest']:.3g}, {ends}"))
     lines.append(("noise scan", "yes" if found["noise scan"] else "no"))
     return lines + [(f"header: {name}", _short(value)) for name, value in found["details"].items() if value]
 

@@ -27,7 +27,9 @@ MaskKind = Annotated[
         "fastmri-equispaced, fastmri-magic, or a .npy file."
     ),
 ]
-Acceleration = Annotated[float, typer.Option(help="All columns over acquired columns, at least 1.")]
+Acceleration = Annotated[
+    float, typer.Option(help="All columns over acquired ones, at least 1; of equispaced kinds the spacing, truly less.")
+]
 Center = Annotated[float, typer.Option(help="Fraction of columns in the fully sampled centre.")]
 Seed = Annotated[int, typer.Option(help="Seed of everything random.")]
 

@@ -42,6 +42,7 @@ def recon(
 
     from ..acquisition import Acquisition
     from ..coils import MAPS
+    from ..doctor import problem_of
     from ..io import open_scan, write
     from ..io.atomic import check_apart, check_target
     from ..io.formats import format_for
@@ -77,6 +78,8 @@ def recon(
                 images.append(one)
                 step()
     write(target, torch.stack(images), slice_geometry(scan.geometry, chosen), overwrite, {"method": name})
+    if problem := problem_of(scan, chosen[len(chosen) // 2], dataset):
+        say(f"note: {problem}")
     y, x = images[0].shape
     total = join_accounts(accounts)
     if note := limit_note(name, total):

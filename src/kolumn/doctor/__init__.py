@@ -29,7 +29,7 @@ from .transposed import transposed
 from .unsampled import unsampled
 from .values import values
 
-__all__ = ["CHECKS", "Finding", "Patient", "diagnose", "examine", "facts", "look"]
+__all__ = ["CHECKS", "Finding", "Patient", "diagnose", "examine", "facts", "look", "problem_of"]
 
 # In this order: what a check relies on is checked before it.
 CHECKS: dict[str, Callable[[Patient], Finding | None]] = {
@@ -64,6 +64,21 @@ def examine(scan: Scan, dataset: str | None = None) -> list[Finding]:
         FormatError: the file cannot be read.
     """
     return diagnose(look(scan, dataset))
+
+
+def problem_of(scan: Scan, number: int, dataset: str | None = None) -> str:
+    """What makes the image of a slice wrong, with advice, in one line; empty where nothing was found.
+
+    Args:
+        scan: the file.
+        number: of the slice.
+        dataset: the name with which it was opened, or None.
+
+    Raises:
+        FormatError: the file cannot be read.
+    """
+    found = [f for f in diagnose(look(scan, dataset, (number,))) if f.severity == "problem"]
+    return f"the image will be wrong: {found[0].what}; {found[0].advice}" if found else ""
 
 
 def diagnose(patient: Patient) -> list[Finding]:

@@ -21,8 +21,7 @@ def calibration(patient: Patient) -> Finding | None:
     if one.calibration is not None:
         rows, width = one.calibration.shape[-2:]
     else:
-        y, x = region(patient.mask)
-        rows, width = y.stop - y.start, x.stop - x.start
+        rows, width = (len(range(n)[part]) for n, part in zip(patient.mask.shape, region(patient.mask), strict=True))
     if min(rows, width) >= NEEDED:
         return None
     what = f"undersampled, and the fully sampled centre has {width} columns of {rows} rows: wanted {NEEDED} and more"

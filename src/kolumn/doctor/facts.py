@@ -90,7 +90,7 @@ def _calibration(patient: Patient) -> Facts:
         rows, width = one.calibration.shape[-2:]
         return {"how": how or "separate", "columns": width, "rows": rows, "first": None, "last": None}
     y, x = region(patient.mask)
-    rows, width = y.stop - y.start, x.stop - x.start
+    rows, width = (len(range(n)[part]) for n, part in zip(patient.mask.shape, (y, x), strict=True))
     full = bool(patient.mask.all())
     how = "full" if full else (how or "embedded") if width else "none"
     first, last = (x.start, x.stop - 1) if width else (None, None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -123,19 +124,20 @@ def plane_mask(acquisition: Acquisition) -> Tensor:
     return mask.reshape(-1, *mask.shape[READOUT:]).any(0).expand(acquisition.kspace.shape[READOUT:])
 
 
-def look(scan: Scan, dataset: str | None = None) -> Patient:
-    """Load the first, middle and last slice of a scan for examination.
+def look(scan: Scan, dataset: str | None = None, numbers: Iterable[int] | None = None) -> Patient:
+    """Load a few slices of a scan for examination.
 
     Args:
         scan: the file.
         dataset: the name with which it was opened, or None.
+        numbers: of the slices; None: the first, the middle and the last.
 
     Raises:
         FormatError: the file cannot be read.
     """
     loaded: dict[int, Acquisition] = {}
     failures = []
-    for i in sorted({0, scan.n_slices // 2, scan.n_slices - 1}):
+    for i in sorted({0, scan.n_slices // 2, scan.n_slices - 1} if numbers is None else numbers):
         try:
             loaded[i] = scan.load(i)
         except ArgumentError as error:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ..acquisition import Acquisition, Geometry, as_complex
@@ -66,7 +67,7 @@ def read(path: PathLike, dataset: str | None = None) -> Acquisition:
 
 def write(
     path: PathLike,
-    image: Tensor,
+    image: Tensor | NDArray[Any],
     geometry: Geometry | None = None,
     overwrite: bool = False,
     attributes: Mapping[str, Any] | None = None,
@@ -76,7 +77,7 @@ def write(
     Args:
         path: the target: ``.nii``, ``.nii.gz``, ``.h5`` and ``.png`` hold the magnitude, ``.npy`` and ``.cfl``
             complex64.
-        image: (y, x) or (slice, y, x), complex or real.
+        image: (y, x) or (slice, y, x), complex or real, tensor or array.
         geometry: where the image lies; only NIfTI keeps it.
         overwrite: replace a target that exists.
         attributes: names and values to be stored with the file; only HDF5 keeps them.
@@ -88,11 +89,10 @@ def write(
     path = Path(path)
     save = format_for(path, "save").save
     assert save is not None
-    image = image.detach().cpu()
+    image = as_complex("image", image).detach().cpu()
     image = image[None] if image.ndim == 2 else image
     if image.ndim != 3 or 0 in image.shape:
         raise ArgumentError(f"image has shape {tuple(image.shape)}; wanted (y, x) or (slice, y, x)")
-    image = as_complex("image", image)
     if not bool(torch.isfinite(torch.view_as_real(image)).all()):
         raise ArgumentError("image holds NaN or infinity, which no file is written with")
     save(path, image.to(torch.complex64), geometry, overwrite, attributes or {})

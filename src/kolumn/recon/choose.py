@@ -25,7 +25,7 @@ _TIME = 0.5  # of the time, where there is a limit
 
 def choose_lam(
     entry: Acquisition, task: Task, penalty: Callable[[Tensor], Penalty], seed: int, clock: Clock
-) -> tuple[float, State]:
+) -> tuple[float, State, bool]:
     """The lambda with the least predicted error, and the state to go on from.
 
         E(lambda) = ||(M - H) r||^2 + n / n_H ||H r||^2,  r = F S x_lambda - y,
@@ -50,7 +50,7 @@ def choose_lam(
         clock: no new lambda is tried once half of its time is over.
 
     Returns:
-        tuple: lambda in units of task.scale; the state.
+        tuple: lambda in units of task.scale; the state; whether the search came to its end before the time did.
     """
     hidden = hide(entry, seed)
     kept = entry.mask & ~hidden
@@ -66,9 +66,10 @@ def choose_lam(
         trials.append((math.log(lam), task.misfit(u, kept) + unseen * task.misfit(u, hidden)))
         if not trials[-1][1] < math.inf:
             raise diverged("auto")
-        if trials[-1][1] > _PAST * min(e for _, e in trials) or clock.passed(_TIME):
+        found = trials[-1][1] > _PAST * min(e for _, e in trials) or len(trials) == _TRIALS
+        if found or clock.passed(_TIME):
             break
-    return max(math.exp(_lowest(trials)), _floor(entry, task)), task.carry_on(state, ratio)
+    return max(math.exp(_lowest(trials)), _floor(entry, task)), task.carry_on(state, ratio), found
 
 
 def _descending(size: float) -> Iterator[float]:

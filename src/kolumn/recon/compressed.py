@@ -18,7 +18,7 @@ from .choose import choose_lam
 from .clock import Clock
 from .parallel import parallel_map
 from .penalty import Penalty
-from .solution import Progress, Solution
+from .solution import SEARCHING, Progress, Solution
 from .strength import parse_strength, unit_of, unit_size
 from .task import State, Task, diverged
 
@@ -130,10 +130,11 @@ class CompressedSensing(ABC):
         size = unit_size(unit, entry, task.scale) / task.scale
         strength = parse_strength(self.lam)
         if strength is None:
-            lam, state = choose_lam(entry, task, self.penalty, self.seed, clock)
+            lam, state, found = choose_lam(entry, task, self.penalty, self.seed, clock)
         else:
-            lam, state = strength.value * size, task.begin()
-        return self._descend(task, lam, state, clock, history)._replace(lam=lam / size)
+            lam, state, found = strength.value * size, task.begin(), True
+        outcome = self._descend(task, lam, state, clock, history)
+        return outcome._replace(lam=lam / size, stopped=outcome.stopped if found else SEARCHING)
 
     def _descend(self, task: Task, lam: float, state: State, clock: Clock, history: bool) -> Outcome:
         way: list[Progress] = []

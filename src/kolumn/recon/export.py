@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from pathlib import Path
 from typing import cast
@@ -15,7 +16,7 @@ from ..io.atomic import atomic, check_target
 _SIDE = 4  # of the example, in the units that sides have to be multiples of
 
 
-def export_onnx(network: nn.Module, path: Path, multiple: int = 8, overwrite: bool = False) -> None:
+def export_onnx(network: nn.Module, path: str | os.PathLike[str], multiple: int = 8, overwrite: bool = False) -> None:
     """Write what maps real channels to real channels as an ONNX file, for any number of images of any size.
 
     That is ``network.body`` of a U-Net and each of ``network.denoisers`` of an unrolled network. Fourier transforms,
@@ -36,11 +37,12 @@ def export_onnx(network: nn.Module, path: Path, multiple: int = 8, overwrite: bo
     first = next((layer for layer in network.modules() if isinstance(layer, nn.Conv2d)), None)
     if first is None:
         raise ArgumentError(f"{type(network).__name__} has no convolution; give network.body or a denoiser")
+    path = Path(path)
     check_target(path, overwrite)
     try:
         import onnxscript  # noqa: F401  # by way of which torch writes ONNX
     except ImportError as error:
-        raise MissingExtraError("export to ONNX needs two more packages: pip install onnx onnxscript") from error
+        raise MissingExtraError('export to ONNX needs two more packages: pip install "kolumn[onnx]"') from error
     entry, y, x = (torch.export.Dim(name) for name in ("entry", "rows", "columns"))
     example = torch.zeros(2, first.in_channels, _SIDE * multiple, (_SIDE + 1) * multiple)
     with warnings.catch_warnings(), torch.no_grad():

@@ -9,6 +9,8 @@ from torch import Tensor
 
 from ..acquisition import Acquisition
 
+SEARCHING = "seconds, searching lambda"
+
 
 class Progress(NamedTuple):
     """A point of a convergence plot.
@@ -34,7 +36,8 @@ class Solution:
         unit: "sigma" (the noise of a coil) or "max" (the largest magnitude of A^H y); see docs/concepts.
         iterations: of the last solve; those that chose lambda are not among them.
         objective: 1/2 ||A x - y||^2 + lambda R(x) at the end, in the units of the data squared.
-        stopped: why it ended: "tolerance", "iterations" or "seconds".
+        stopped: why it ended: "tolerance", "iterations", "seconds", or SEARCHING, where half of the seconds were over
+            before the best lambda was found.
         history: the way there, empty unless it was asked for.
     """
 

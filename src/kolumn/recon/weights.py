@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -73,7 +74,7 @@ def card_path(path: Path) -> Path:
     return path.with_suffix(".json")
 
 
-def load_network(method: str, path: Path | None) -> tuple[nn.Module, ModelCard | None]:
+def load_network(method: str, path: str | os.PathLike[str] | None = None) -> tuple[nn.Module, ModelCard | None]:
     """A network ready for use, and its model card, if it has one.
 
     Args:
@@ -89,6 +90,7 @@ def load_network(method: str, path: Path | None) -> tuple[nn.Module, ModelCard |
         path = SHIPPED / f"{method}.safetensors"
         if not path.exists():
             raise FormatError(f"this installation has no weights for {method!r}; give a file of them (weights=...)")
+    path = Path(path)
     check_readable(path)
     state, about = _read(path)
     for key, value in state.items():

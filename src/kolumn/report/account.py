@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ..acquisition import Acquisition
 from ..recon import Reconstructor
-from ..recon.solution import Progress
+from ..recon.solution import SEARCHING, Progress
 
 
 class Account(NamedTuple):
@@ -76,7 +76,13 @@ def account_text(account: Account) -> str:
 
 
 def limit_note(name: str, account: Account) -> str:
-    """What to do where the limit of iterations ended some of them; empty where it did not."""
+    """What to do where a limit ended some of them too early; empty where none did."""
+    if late := account.stopped.count(SEARCHING):
+        where = f" in {late} of {len(account.stopped)} slices" if len(account.stopped) > 1 else ""
+        return (
+            f"{name} had not found its lambda when half of the time was over{where}, and went on with the best so far, "
+            "mostly too large; raise --seconds or give --lam"
+        )
     at = [n for n, why in zip(account.iterations, account.stopped, strict=True) if why == "iterations"]
     if not at:
         return ""

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from ..acquisition import Acquisition, acquire
 from ..coils import noise_from_edge, whiten
+from ..doctor import problem_of
 from ..errors import ArgumentError, KolumnError, OutsideTraining
 from ..io.scan import Scan
 from ..masks import Mask
@@ -144,7 +145,9 @@ def compare(
     if not tolerant and all(result.error for result in results.values()):
         raise ArgumentError("; ".join(f"{name} gave no image: {r.error}" for name, r in results.items()))
     kept = replace(mask, samples=mask.samples & own.samples)  # a few of the file's own lines may be missing
-    notes = [] if full else [own_mask_note(scan.path.name, kept.true_acceleration)]
+    problem = problem_of(scan, scan.n_slices // 2)
+    notes = [problem] if problem else []
+    notes += [] if full else [own_mask_note(scan.path.name, kept.true_acceleration)]
     notes += result_notes(results)
     if truth is not None:
         able = [name for name, run in runs.items() if run.takes_noise_away and not run.result.error]

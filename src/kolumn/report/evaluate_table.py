@@ -90,18 +90,26 @@ def _value(score: float | None) -> float:
 
 
 def notes_of(records: Sequence[_Record]) -> list[str]:
-    """The notes of all records, one line for all seeds of a file that have the same, or for all records."""
+    """The notes of all records: one line for all records, or all masks of a file, or all seeds of a mask."""
     counts = Counter(note for record in records for note in record["notes"])
     common = [note for note, n in counts.items() if n == len(records) > 1]
-    seeds: dict[tuple[str, str, str], list[str]] = {}
+    found: dict[tuple[str, str], dict[str, list[str]]] = {}
     for record in records:
-        mask = mask_words(*(record["mask"][name] for name in ("kind", "acceleration", "center")))
         for note in (n for n in record["notes"] if n not in common):
-            seeds.setdefault((record["file"], mask, note), []).append(str(record["seed"]))
-    return [f"every record: {note}" for note in common] + [
-        f"{file}, {mask}, seed{'s' * (len(found) > 1)} {', '.join(found)}: {note}"
-        for (file, mask, note), found in seeds.items()
-    ]
+            seeds = found.setdefault((record["file"], note), {})
+            seeds.setdefault(_mask_of(record), []).append(str(record["seed"]))
+    sizes = Counter(record["file"] for record in records)
+    lines = [f"every record: {note}" for note in common]
+    for (file, note), seeds in found.items():
+        if len(seeds) > 1 and sum(map(len, seeds.values())) == sizes[file]:
+            lines.append(f"{file}, every mask: {note}")
+        else:
+            lines += [f"{file}, {mask}, seed{'s' * (len(n) > 1)} {', '.join(n)}: {note}" for mask, n in seeds.items()]
+    return lines
+
+
+def _mask_of(record: _Record) -> str:
+    return mask_words(*(record["mask"][name] for name in ("kind", "acceleration", "center")))
 
 
 def mask_words(kind: str, acceleration: float | None, center: float | None) -> str:

@@ -56,5 +56,5 @@ def _board(folder: Path, step: int) -> Any:
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError as error:
-        raise MissingExtraError("--tensorboard needs TensorBoard: pip install tensorboard") from error
+        raise MissingExtraError('--tensorboard needs TensorBoard: pip install "kolumn[tensorboard]"') from error
     return SummaryWriter(str(folder), purge_step=step + 1)
