@@ -12,6 +12,7 @@ import sys
 import h5py
 import numpy as np
 import pytest
+import torch
 from kolumn_runs import SHAPE, bad, good, run, save, scan_of, tree
 
 from kolumn.cli import main
@@ -295,3 +296,39 @@ def test_a_folder_on_another_disk(small_disk, ward, capsys):
     words = ["--methods", "zero-filled", "--acceleration", "2", "--center", "0.1"]
     good(capsys, "compare", small_disk / "a.npy", "-o", small_disk, *words)
     assert {p.name for p in small_disk.iterdir()} == {"a.npy", "metrics.json", "report.html", "report.png", "run.json"}
+
+
+def test_half_of_a_bart_pair(tmp_path, capsys):
+    (tmp_path / "k.cfl").write_bytes(bytes(64))
+    for name in ("k.cfl", "k"):
+        assert "k.hdr, which has its sizes, is missing" in bad(capsys, "info", tmp_path / name)
+
+
+def test_a_file_without_any_kspace(tmp_path, capsys):
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["text"], file["image"] = "words", np.zeros((3, 4))
+    assert bad(capsys, "info", tmp_path / "a.h5").endswith("it has: image 3x4, text; none of them is k-space\n")
+    with h5py.File(tmp_path / "a.h5", "a") as file:
+        file["raw"] = np.ones((3, 4), np.complex64)
+    assert bad(capsys, "info", tmp_path / "a.h5").endswith("raw 3x4, text; choose one with --dataset\n")
+
+
+def test_what_are_no_weights(tmp_path, capsys):
+    file = save(tmp_path / "a.npz", scan_of())
+    (tmp_path / "card.json").write_text('{"network": "unet"}')
+    torch.save({"model": {}, "optimizer": {}}, tmp_path / "last.pt")
+    for name, says in (("card.json", "holds no weights"), ("last.pt", "weights.safetensors beside it")):
+        words = ["recon", file, "-o", tmp_path / "x.png", "--method", "unet", "--weights", tmp_path / name]
+        assert says in bad(capsys, *words)
+
+
+def test_a_range_without_slices(tmp_path, capsys):
+    file = save(tmp_path / "a.npz", scan_of(3))
+    assert "a range without slices" in bad(capsys, "recon", file, "-o", tmp_path / "x.png", "--slices", "2:1")
+
+
+def test_a_device_that_there_is_not(tmp_path, capsys):
+    file = save(tmp_path / "a.npz", scan_of())
+    assert "(wanted auto, cpu, cuda, mps, or cuda:1)" in bad(
+        capsys, "recon", file, "-o", tmp_path / "x.png", "--device", "gpu"
+    )

@@ -57,7 +57,8 @@ def test_scores_and_structure(file, samples, tmp_path, capsys):
     result = good(capsys, "compare", file, "-o", tmp_path / "r", *MASK, "--lam", "0.1", "--rows", "3", *DIRECT)
     assert sorted(p.name for p in (tmp_path / "r").iterdir()) == FILES
     metrics = strict(tmp_path / "r" / "metrics.json")
-    assert list(metrics) == ["file", "mask", "methods", "notes"]
+    assert list(metrics) == ["file", "mask", "reference", "methods", "notes"]
+    assert metrics["reference"] == "rss"
     assert metrics["file"] == "head.h5" and metrics["notes"] == []
     assert metrics["mask"] == {
         "kind": "equispaced",
@@ -174,6 +175,7 @@ def test_undersampled_file(file, tmp_path, capsys):
     assert result.err.startswith(f"note: {note} scored\n")
     assert [line.split()[1:5] for line in result.out.splitlines()[1:]] == [["-"] * 4] * 3
     metrics = strict(tmp_path / "r" / "metrics.json")
+    assert metrics["reference"] is None
     assert metrics["mask"]["kind"] == "acquired" and metrics["mask"]["true_acceleration"] == pytest.approx(40 / 25)
     assert metrics["notes"] == [f"{note} scored"]
     for got in metrics["methods"].values():

@@ -44,9 +44,9 @@ def test_bools(text, value):
 
 @pytest.mark.parametrize("text", ["2", "", "on", "maybe", "--lam", "None"])
 def test_what_is_no_bool(text):
-    with pytest.raises(ArgumentError, match=r"^--spin is .*; wanted true or false$"):
+    with pytest.raises(ArgumentError, match=r"^--spin is .*; wanted yes or no$"):
         _convert("--spin", text, bool)
-    with pytest.raises(ArgumentError, match=r"^option --spin needs a value: true or false$"):
+    with pytest.raises(ArgumentError, match=r"^option --spin needs a value: yes or no$"):
         _convert("--spin", None, bool)
 
 
@@ -73,7 +73,7 @@ def test_through_the_command(tmp_path, capsys, monkeypatch):
     monkeypatch.setitem(METHODS, "steps", Steps)
     file = save(tmp_path / "a.npz", scan_of())
     words = ["recon", file, "-o", tmp_path / "b.npy", "--method", "steps"]
-    assert bad(capsys, *words, "--spin", "maybe") == "kolumn: --spin is 'maybe'; wanted true or false\n"
-    assert bad(capsys, *words, "--spin") == "kolumn: option --spin needs a value: true or false\n"
+    assert bad(capsys, *words, "--spin", "maybe") == "kolumn: --spin is 'maybe'; wanted yes or no\n"
+    assert bad(capsys, *words, "--spin") == "kolumn: option --spin needs a value: yes or no\n"
     assert "unknown option --kind" in bad(capsys, *words, "--kind", "x")
     assert [p.name for p in tmp_path.iterdir()] == ["a.npz"]

@@ -218,7 +218,7 @@ def test_options_may_come_before_the_file(folder, tmp_path, capsys):
         (["--method", "sens"], "unknown method 'sens'"),
         (["--slices", "3"], "--slices is '3' and the file has slices 0 to 2"),
         (["--slices", "-1"], "--slices is '-1' and the file has slices 0 to 2"),
-        (["--slices", "2:2"], "--slices is '2:2' and the file"),
+        (["--slices", "2:2"], "--slices is '2:2', a range without slices"),
         (["--slices", "1:9"], "--slices is '1:9' and the file"),
         (["--slices", "one"], "--slices is 'one'; wanted a number, 7, or a range, 3:9"),
         (["--slices", "0:1:2"], "--slices is '0:1:2'; wanted"),

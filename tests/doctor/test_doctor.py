@@ -152,6 +152,22 @@ def test_half_transformed(path, k, dim):
     assert f"fft1(kspace, dim={dim})" in found["domain"].advice
 
 
+@pytest.mark.parametrize("n_coils", [1, 4])
+def test_noise_alone(path, n_coils):
+    parts = np.random.default_rng(3).standard_normal((2, 1, n_coils, 64, 48))
+    found = check(path, (parts[0] + 1j * parts[1]).astype(np.complex64))
+    assert (list(found), found["signal"].severity) == (["signal"], "problem")
+    assert "as noise alone has" in found["signal"].what
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 1, 1), (1, 3, 1, 1), (2, 1, 1, 8), (1, 1, 8, 1)])
+def test_tiny_files_have_facts(path, shape):
+    patient = look(open_scan(store(path, np.ones(shape, np.complex64))))
+    assert facts(patient)["calibration"]["rows"] == shape[-2]
+    assert facts(patient)["calibration"]["columns"] == shape[-1]
+    diagnose(patient)
+
+
 @pytest.mark.parametrize("axes", [(-2, -1), (-2,), (-1,)])
 def test_fft_order(path, k, axes):
     found = check(path, np.fft.ifftshift(k, axes))
@@ -392,8 +408,9 @@ def test_clipping(path, k):
 
 def test_findings_carry_the_name_of_their_check(path):
     assert set(CHECKS) == {
-        "values", "coil axis", "domain", "centre", "coil and slice", "transposed", "oversampling", "unsampled", "gaps",
-        "faint", "calibration", "dead coils", "weak coils", "spikes", "clipping", "noise", "header",
+        "values", "coil axis", "domain", "signal", "centre", "coil and slice", "transposed", "oversampling",
+        "unsampled", "gaps", "faint", "calibration", "dead coils", "weak coils", "spikes", "clipping", "noise",
+        "header",
     }  # fmt: skip
     k = healthy().copy()
     k[:, 1] = 0

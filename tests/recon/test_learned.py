@@ -206,7 +206,7 @@ SPOIL = {
 }
 WORDS = {
     "cut off": "is damaged, or no file of safetensors (",
-    "noise": "is damaged, or no file of torch.save (UnpicklingError)",
+    "noise": "holds no weights; wanted .safetensors of kolumn train, or what torch.save wrote",
     "half a zip": "failed finding central directory); save network.state_dict() alone",
     "nested": "holds no state dict (a dict of tensors); save network.state_dict() alone",
     "pickle": "holds a kolumn.recon.unet.LearnedUNet, and such objects could run code; only tensors",

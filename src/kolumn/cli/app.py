@@ -18,6 +18,7 @@ from .undersample import undersample
 app = typer.Typer(
     name="kolumn",
     help="Accelerated MRI reconstruction: from a raw k-space file to an image, a score and a report.",
+    epilog="An error is one line; --debug, with any command, shows where it came from.",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,

@@ -75,6 +75,7 @@ def run_compare(
     context: typer.Context, file: Path, folder: Path, choices: dict[str, Any], flags: Flags, overwrite: bool
 ) -> None:
     """Compare and report; shared with ``kolumn demo``."""
+    from ..doctor import problem_of
     from ..io import open_scan
     from ..masks import make_mask
     from ..report import compare as compare_methods
@@ -105,6 +106,8 @@ def run_compare(
             choices["convergence"],
             reference=choices["reference"],
         )
+    if problem := problem_of(scan, scan.n_slices // 2, choices["dataset"]):
+        result.notes.insert(0, problem)
     for note in result.notes:
         say(f"note: {note}")
     settings = {**choices, "device": where, "method_options": options}

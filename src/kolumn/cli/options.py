@@ -146,7 +146,8 @@ def _kind(hint: Any) -> type:
     return next((kind for kind in (str, bool, float, int) if kind in kinds), str)
 
 
-_WANTED = {bool: "true or false", int: "a whole number", float: "a number", str: "a word"}
+_DEVICES = ("cpu", "cuda", "mps")
+_WANTED = {bool: "yes or no", int: "a whole number", float: "a number", str: "a word"}
 
 
 def _convert(flag: str, value: str | None, kind: type, where: str = "") -> Any:
@@ -182,7 +183,7 @@ def choose_device(name: str) -> str:
     try:
         torch.zeros(1, device=name).cpu()
     except (RuntimeError, AssertionError, NotImplementedError) as error:
-        raise ArgumentError(
-            f"device {name!r} cannot be used here ({str(error).splitlines()[0][:80]}); try cpu"
-        ) from error
+        known = name.partition(":")[0] in _DEVICES
+        reason = str(error).splitlines()[0][:80] if known else f"wanted auto, {', '.join(_DEVICES)}, or cuda:1"
+        raise ArgumentError(f"device {name!r} cannot be used here ({reason}); try cpu") from error
     return name

@@ -72,7 +72,7 @@ def train(
         trainer = Trainer(model, description, settings, ready.source, ready.examinations, folder, group, report, card)
         if resume:
             trainer.resume()
-        folder.mkdir(exist_ok=True)
+        _make_folder(folder)
         for note in ready.notes:
             report(f"note: {note}")
         trainer.run()
@@ -98,6 +98,15 @@ def _check_folder(folder: Path, resume: bool, overwrite: bool) -> None:
         raise OutputError(f"{folder} is a file; give the name of a folder")
     if not folder.parent.is_dir():
         raise OutputError(f"the folder {folder.parent} does not exist; create it first")
+
+
+def _make_folder(folder: Path) -> None:
+    from ..errors import OutputError
+
+    try:
+        folder.mkdir(exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"cannot make the folder {folder}: {error.strerror or error}") from error
 
 
 def _mixed(choice: str, device: str) -> bool:

@@ -109,6 +109,8 @@ def pick_slices(text: str | None, n: int) -> list[int]:
         last = (int(end) if end else n) if colon else first + 1
     except ValueError as error:
         raise ArgumentError(f"--slices is {text!r}; wanted a number, 7, or a range, 3:9") from error
+    if last <= first and 0 <= first < n:
+        raise ArgumentError(f"--slices is {text!r}, a range without slices; wanted it rising, with the end left out")
     if not 0 <= first < last <= n:
         raise ArgumentError(f"--slices is {text!r} and the file has slices 0 to {n - 1}")
     return list(range(first, last))

@@ -24,6 +24,7 @@ from .header import header
 from .noise import noise
 from .oversampling import oversampling
 from .patient import Patient, look
+from .signal import signal
 from .spikes import spikes
 from .transposed import transposed
 from .unsampled import unsampled
@@ -36,6 +37,7 @@ CHECKS: dict[str, Callable[[Patient], Finding | None]] = {
     "values": values,
     "coil axis": coil_axis,
     "domain": domain,
+    "signal": signal,
     "centre": centre,
     "coil and slice": coil_slice,
     "transposed": transposed,

@@ -33,8 +33,10 @@ N_DIMS = 16
 def sniff(path: Path, head: bytes) -> bool:
     """One of a pair: a ``.cfl`` has no mark of its own, so its ``.hdr`` decides."""
     header = path.with_suffix(".hdr")
-    if path.suffix not in (".cfl", ".hdr") or not header.is_file():
+    if path.suffix not in (".cfl", ".hdr"):
         return False
+    if not header.is_file():
+        return True  # so that the reader says which half is missing
     with header.open("rb") as file:
         return file.read(512).lstrip().startswith(b"#")
 
@@ -68,6 +70,8 @@ def map_cfl(path: Path) -> NDArray[np.complex64]:
     """
     values, header = path.with_suffix(".cfl"), path.with_suffix(".hdr")
     size = check_readable(values)
+    if not header.is_file():
+        raise FormatError(f"{values} is half of a BART pair: {header.name}, which has its sizes, is missing")
     if check_readable(header) > 1 << 20:
         raise FormatError(f"{header} is too large for the header of a BART file")
     dims = _dimensions(header)

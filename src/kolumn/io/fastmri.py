@@ -32,6 +32,11 @@ def sniff(path: Path, head: bytes) -> bool:
     return head.startswith(hdf5.MAGIC)
 
 
+def _fits(info: hdf5.Dataset) -> bool:
+    """Whether a dataset can be k-space at all."""
+    return info.kind == "c" and 2 <= len(info.shape) <= 4 and 0 not in info.shape
+
+
 def open_fastmri(path: Path, dataset: str | None = None) -> Scan:
     """Open a fastMRI file; slices are read one at a time.
 
@@ -45,11 +50,12 @@ def open_fastmri(path: Path, dataset: str | None = None) -> Scan:
     name = dataset or KSPACE
     there = hdf5.contents(path)
     if name not in there:
-        known = ", ".join(f"{n} {'x'.join(map(str, d.shape))}" for n, d in list(there.items())[:8]) or "none"
+        known = ", ".join(f"{n} {'x'.join(map(str, d.shape))}".strip() for n, d in list(there.items())[:8]) or "none"
         known += f" and {len(there) - 8} more" if len(there) > 8 else ""
-        raise FormatError(f"{path} has no dataset {name!r}; it has: {known}; choose one with --dataset")
+        advice = "choose one with --dataset" if any(map(_fits, there.values())) else "none of them is k-space"
+        raise FormatError(f"{path} has no dataset {name!r}; it has: {known}; {advice}")
     info = there[name]
-    if info.kind != "c" or not 2 <= len(info.shape) <= 4 or 0 in info.shape:
+    if not _fits(info):
         size = " x ".join(map(str, info.shape))
         raise FormatError(
             f"{path}: dataset {name} is {size} of kind {info.kind!r}; wanted complex (slice, coil, ky, kx)"

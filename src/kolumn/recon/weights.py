@@ -126,6 +126,8 @@ def _build(path: Path, state: dict[str, Tensor], about: Mapping[str, str]) -> tu
 def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     with path.open("rb") as file:
         start = file.read(9)
+    if start[8:] != b"{" and not start.startswith((b"PK", b"\x80")):
+        raise FormatError(f"{path} holds no weights; wanted .safetensors of kolumn train, or what torch.save wrote")
     return _read_safetensors(path) if start[8:] == b"{" else (_read_torch(path), {})
 
 
@@ -141,6 +143,8 @@ def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
 def _read_torch(path: Path) -> dict[str, Tensor]:
     advice = "save network.state_dict() alone"
     state = load_torch(path, advice)
+    if isinstance(state, dict) and "optimizer" in state:
+        raise FormatError(f"{path} is a checkpoint, to go on training from; give the weights.safetensors beside it")
     if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
         raise FormatError(f"{path} holds no state dict (a dict of tensors); {advice}")
     return {str(key): value for key, value in state.items()}

@@ -13,7 +13,6 @@ from torch import Tensor
 
 from ..acquisition import Acquisition, acquire
 from ..coils import noise_from_edge, whiten
-from ..doctor import problem_of
 from ..errors import ArgumentError, KolumnError, OutsideTraining
 from ..io.scan import Scan
 from ..masks import Mask
@@ -63,6 +62,7 @@ class Comparison:
         mask: its description, ready for JSON.
         results: by name of the method.
         notes: what the reader should know.
+        against: the name of the reference in REFERENCES.
     """
 
     reference: Tensor | None
@@ -70,6 +70,7 @@ class Comparison:
     mask: dict[str, object]
     results: dict[str, Result]
     notes: list[str] = field(default_factory=list)
+    against: str = "rss"
 
 
 def fully_sampled(acquisition: Acquisition) -> bool:
@@ -145,14 +146,12 @@ def compare(
     if not tolerant and all(result.error for result in results.values()):
         raise ArgumentError("; ".join(f"{name} gave no image: {r.error}" for name, r in results.items()))
     kept = replace(mask, samples=mask.samples & own.samples)  # a few of the file's own lines may be missing
-    problem = problem_of(scan, scan.n_slices // 2)
-    notes = [problem] if problem else []
-    notes += [] if full else [own_mask_note(scan.path.name, kept.true_acceleration)]
+    notes = [] if full else [own_mask_note(scan.path.name, kept.true_acceleration)]
     notes += result_notes(results)
     if truth is not None:
         able = [name for name, run in runs.items() if run.takes_noise_away and not run.result.error]
         notes += reference_notes(reference, truth, max(floors), able)
-    return Comparison(truth, kept.samples.cpu(), kept.to_dict(), results, notes)
+    return Comparison(truth, kept.samples.cpu(), kept.to_dict(), results, notes, reference)
 
 
 def _slices(

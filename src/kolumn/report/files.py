@@ -50,7 +50,14 @@ def metrics_record(comparison: Comparison, file: str) -> dict[str, Any]:
         scores = {k: v if math.isfinite(v) else None for k, v in result.scores.items()}
         methods[name] = {**empty, **scores, "seconds": None if result.error else result.seconds}
         methods[name] |= {"error": result.error} if result.error else account_record(result.account)
-    return {"file": file, "mask": comparison.mask, "methods": methods, "notes": comparison.notes}
+    against = None if comparison.reference is None else comparison.against
+    return {
+        "file": file,
+        "mask": comparison.mask,
+        "reference": against,
+        "methods": methods,
+        "notes": comparison.notes,
+    }
 
 
 def _json(record: Mapping[str, Any]) -> str:
