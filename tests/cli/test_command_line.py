@@ -54,6 +54,26 @@ def test_the_command_is_installed(tmp_path):
     assert (done.returncode, done.stdout, done.stderr) == (2, "", "kolumn: nosuch.h5 does not exist\n")
 
 
+@pytest.mark.parametrize(
+    ("given", "sleeps"), [({}, True), ({"OMP_WAIT_POLICY": "active"}, False), ({"GOMP_SPINCOUNT": "9"}, False)]
+)
+def test_threads_sleep_while_they_wait_unless_the_user_says_otherwise(given, sleeps):
+    """OpenMP itself is asked, which prints what it was told when it is loaded, with torch."""
+    code = "import sys; sys.argv[1:] = ['--version']; from kolumn.cli import main\ntry: main()\nfinally: import torch"
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("OMP_", "GOMP_", "KMP_"))}
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=kept | given | {"OMP_DISPLAY_ENV": "verbose"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    spins = [line.split("'")[1] for line in done.stderr.splitlines() if "GOMP_SPINCOUNT" in line]
+    if not spins:
+        pytest.skip("an OpenMP that does not say what it was told")
+    assert (spins == ["1000"]) == sleeps
+
+
 def test_version(capsys):
     assert good(capsys, "--version").out == "kolumn 0.1.0\n"
 
@@ -102,8 +122,8 @@ def test_chain(suffix, tmp_path, capsys, monkeypatch):
 
     left = good(capsys, "undersample", full, "-o", under, *MASK)
     mask = make_mask("equispaced", (48, 48), 2, 0.25, 0)
-    truly = f"equispaced: truly {mask.true_acceleration:.2f}x, {mask.calibration_width} calibration columns"
-    assert left.err == f"{truly}, 2 slices in {under}\n"
+    truly = f"equispaced: truly {mask.true_acceleration:.2f}x (2x besides the centre), {mask.calibration_width}"
+    assert left.err == f"{truly} calibration columns, 2 slices in {under}\n"
     got = open_scan(under)
     assert got.n_slices == 2
     for i in range(2):

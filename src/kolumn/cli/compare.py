@@ -52,8 +52,8 @@ def compare(
 
     Writes metrics.json, report.png, report.html (one file, opens offline) and run.json into the folder, and with
     --convergence convergence.png (of the middle slice, solved once more). A file that is itself undersampled is
-    reconstructed from what it has, without scores. Any other --option goes to the methods that have it. For llr the
-    slices of the file are the frames of one dynamic series.
+    reconstructed from what it has, without scores. Any other --option goes to the methods that have it (--maps, --lam,
+    --weights, ...: see recon). For llr the slices of the file are the frames of one dynamic series.
     """
     path, flags = file_and_flags(context, file)
     choices: dict[str, Any] = {

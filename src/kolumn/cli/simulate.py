@@ -11,7 +11,7 @@ from .options import Overwrite, Seed, check_seed
 
 
 def simulate(
-    output: Annotated[str, typer.Option("--output", "-o", help="fastMRI .h5, ISMRMRD .mrd or .mrd.h5, .cfl, .npy")],
+    output: Annotated[str, typer.Option("--output", "-o", help="fastMRI .h5, ISMRMRD .mrd, .mrd.h5, .cfl, .npy, .npz")],
     phantom: Annotated[str, typer.Option(help="anatomy, anatomy-t2 or shepp-logan.")] = "anatomy",
     size: Annotated[int, typer.Option(help="Pixels along y and x.")] = 256,
     coils: Annotated[int, typer.Option(help="Receive coils.")] = 8,

@@ -13,7 +13,7 @@ from .options import Acceleration, Center, Dataset, File, MaskKind, Overwrite, S
 
 def undersample(
     file: File,
-    output: Annotated[str, typer.Option("--output", "-o", help="fastMRI .h5, ISMRMRD .mrd or .mrd.h5, .cfl, .npy")],
+    output: Annotated[str, typer.Option("--output", "-o", help="fastMRI .h5, ISMRMRD .mrd, .mrd.h5, .cfl, .npy, .npz")],
     mask: MaskKind = "random",
     acceleration: Acceleration = 4.0,
     center: Center = 0.08,
