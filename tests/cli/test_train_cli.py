@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import csv
+import json
 
 import pytest
 import torch
 from kolumn_runs import bad, good, scan_of
+from safetensors.torch import load_file
 
 import kolumn.train.setup as train_setup
 from kolumn.errors import OutsideTraining
 from kolumn.recon.unrolled import LearnedUnrolled
-from kolumn.train import LAST, load_checkpoint
+from kolumn.recon.weights import NETWORKS
+from kolumn.train import LAST, begin_with, load_checkpoint
 from kolumn.train.simulated import Simulated
 
 TINY = ["--option", "n_cascades=1", "--option", "channels=2", "--option", "levels=1", "--workers", "0", "--bf16", "no"]
@@ -44,6 +47,7 @@ def test_train_go_on_and_reconstruct(small, tmp_path, capsys):
     assert state["step"] == 4
     assert state["description"] == {
         "method": "unrolled",
+        "weights": None,
         "options": {"n_cascades": 1, "channels": 2, "levels": 1, "n_steps": 4, "n_start": 5},
         "seed": 3,
         "batch_size": 2,
@@ -52,6 +56,29 @@ def test_train_go_on_and_reconstruct(small, tmp_path, capsys):
     with pytest.warns(OutsideTraining, match="4 coils"):
         image = LearnedUnrolled(weights=str(out / "weights.safetensors"))(scan_of())
     assert image.shape == (1, 48, 40) and torch.isfinite(torch.view_as_real(image)).all()
+
+
+def test_weights_to_go_on_from(small, tmp_path, capsys):
+    good(capsys, "train", "unrolled", "-o", "first", "--steps", 2, "--seed", 5, *TINY)
+    words = ["train", "unrolled", "-o", "second", "--workers", "0", "--bf16", "no", "--lr", "1e-12"]
+    begin = ["--weights", "first/weights.safetensors"]
+    good(capsys, *words, *begin, "--steps", 1)
+    first, second = (load_file(tmp_path / name / "weights.safetensors") for name in ("first", "second"))
+    assert first.keys() == second.keys() and all(torch.equal(x, second[key]) for key, x in first.items())
+    first, second = (json.loads((tmp_path / name / "weights.json").read_text()) for name in ("first", "second"))
+    assert second["data"] == [f"before: {first['data'][0]}", *first["data"]]
+    good(capsys, *words, *begin, "--steps", 2, "--resume")
+    assert "was trained with weights 'first/weights.safetensors'" in bad(capsys, *words, "--steps", 3, "--resume")
+    assert "holds weights for 'unrolled'" in bad(capsys, "train", "unet", "-o", "x", "--steps", 1, *begin)
+    assert "--option levels is for a new network" in bad(capsys, *words[:3], "x", "--steps", 1, *begin, *TINY[4:6])
+    assert not (tmp_path / "x").exists()
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_the_weights_of_the_package_can_be_trained(name):
+    network, card = begin_with(name, "shipped")
+    assert network.training and all(p.requires_grad for p in network.parameters())
+    assert card.network == name
 
 
 def test_seed_is_that_of_weights_and_data(small, tmp_path, capsys):

@@ -14,7 +14,7 @@ import torch
 from kolumn.errors import ArgumentError
 from kolumn.train import LAST, load_checkpoint, make_network
 from kolumn.train.distributed import Group, join_group
-from kolumn.train.loss import relative_error
+from kolumn.train.loss import log_error, relative_error
 from kolumn.train.models import make_optimizer
 from kolumn.train.settings import Settings
 from kolumn.train.simulated import Simulated
@@ -87,9 +87,9 @@ def by_hand(steps: int) -> tuple[torch.nn.Module, list[float]]:
         losses.append(0.0)
         for i in (2 * step, 2 * step + 1):
             sample = SOURCE[i]
-            loss = relative_error(network(sample.acquisition), sample.target) / 2
-            loss.backward()
-            losses[-1] += loss.item()
+            image = network(sample.acquisition)
+            (log_error(image, sample.target) / 2).backward()
+            losses[-1] += relative_error(image, sample.target).item() / 2
         torch.nn.utils.clip_grad_norm_(network.parameters(), settings.clip)
         for group, lr in zip(optimizer.param_groups, rates, strict=True):
             group["lr"] = lr * settings.rate(step, 0)

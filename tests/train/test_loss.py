@@ -10,7 +10,7 @@ from tiny import BRIGHTNESS, draw
 
 from kolumn.errors import ArgumentError
 from kolumn.train import Settings
-from kolumn.train.loss import relative_error
+from kolumn.train.loss import log_error, relative_error
 from kolumn.train.meter import Every, Meter, duration
 from kolumn.train.watch import Watch
 
@@ -28,12 +28,20 @@ def test_relative_error_is_its_equation():
     assert float(relative_error(t, t)) == 0
 
 
+def test_log_error_is_the_mean_over_images_of_the_logarithm():
+    x, t = draw(3, 7, 9), draw(3, 7, 9, seed=1)
+    x[1] = t[1] + 1e-3 * x[1]
+    each = [float(relative_error(a[None], b[None])) for a, b in zip(x, t, strict=True)]
+    assert float(log_error(x, t)) == pytest.approx(sum(math.log(e + 1e-4) for e in each) / 3, rel=1e-12)
+    assert float(log_error(t, t)) == pytest.approx(math.log(1e-4))
+
+
 def test_its_gradient_is_finite_where_the_error_is_zero():
     t = draw(2, 5, 4)
     x = t.clone()
     x[0, 2:] += 0.1
     x.requires_grad_()
-    relative_error(x, t).backward()
+    log_error(x, t).backward()
     assert torch.isfinite(torch.view_as_real(x.grad)).all() and x.grad[0].abs().sum() > 0
     blank = torch.zeros(1, 5, 4, dtype=torch.complex128)
     assert math.isfinite(float(relative_error(blank, blank)))

@@ -19,7 +19,7 @@ from kolumn.recon.weights import load_network
 from kolumn.train import BEST, LAST, Settings, Trainer, load_checkpoint, make_network
 from kolumn.train.distributed import Group
 from kolumn.train.log import CSV, Log
-from kolumn.train.loss import relative_error
+from kolumn.train.loss import log_error, relative_error
 from kolumn.train.models import make_optimizer
 from kolumn.train.simulated import Simulated
 from kolumn.train.validate import Examination, validate
@@ -48,7 +48,7 @@ def test_two_updates_are_those_of_the_equations(tmp_path, clip):
     for step in range(2):
         sample = Batches()[step]
         image = torch.complex(w[0], w[0] * w[1]) * sample.target / (2 - 0.6j)
-        (g,) = torch.autograd.grad(relative_error(image, sample.target), w)
+        (g,) = torch.autograd.grad(log_error(image, sample.target), w)
         assert float(g.norm()) > 0.3
         rate = (step + 1) / 200 * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * step / 2)))
         w = (w - 0.7 * rate * g * min(1, clip / (float(g.norm()) + 1e-6))).detach().requires_grad_()

@@ -22,6 +22,9 @@ def train(
     images: Annotated[str | None, typer.Option(help=_IMAGES)] = None,
     data: Annotated[str | None, typer.Option(help=f"{_FOLDER_OF_SCANS} to train on.")] = None,
     validation: Annotated[str | None, typer.Option(help=f"{_FOLDER_OF_SCANS} to validate on.")] = None,
+    weights: Annotated[
+        str | None, typer.Option(help="To begin with: a file, or shipped, those of the package; else random.")
+    ] = None,
     hold_out: Annotated[str, typer.Option(help="People never to train on, with commas between them.")] = "",
     minutes: Annotated[float | None, typer.Option(help="How long to train.")] = None,
     steps: Annotated[int | None, typer.Option(help="How long to train, in updates: repeatable to the bit.")] = None,
@@ -44,7 +47,7 @@ def train(
     last.pt, everything to go on from, and best.pt, the same of the best validation; log.csv. Killed at any moment it
     goes on with --resume. On several devices: torchrun --nproc-per-node 4 -m kolumn train ...
     """
-    from ..train import Plan, Settings, Trainer, join_group, make_network, prepare_data
+    from ..train import Plan, Settings, Trainer, begin_with, join_group, make_network, prepare_data
     from .console import say
     from .options import check_seed, choose_device
 
@@ -53,21 +56,26 @@ def train(
     )
     plan = Plan(_path(images), _path(data), _path(validation), tuple(names(hold_out)), batch_size, check_seed(seed))
     options = _network_options(method, option or [])
+    if weights is not None and options:
+        raise ArgumentError(f"--option {next(iter(options))} is for a new network; --weights has its own")
     folder = Path(output)
     _check_folder(folder, resume, overwrite)
     group = join_group(choose_device(device))
     try:
-        model = make_network(method, options, seed)
+        model, before = (make_network(method, options, seed), None) if weights is None else begin_with(method, weights)
         model.mixed = _mixed(bf16, group.device)  # type: ignore[assignment]
         ready = prepare_data(plan)
         description = {
             "method": method,
+            "weights": weights,
             "options": model.options,
             "seed": seed,
             "batch_size": batch_size,
             "data": list(ready.about),
         }
-        card = {"data": ready.about, "licences": ready.licences}
+        about = [*(f"before: {line}" for line in (before.data if before else ())), *ready.about]
+        licences = sorted({*(before.licences if before else ()), *ready.licences})
+        card = {"data": about, "licences": licences}
         report = say if group.leads else _silent
         trainer = Trainer(model, description, settings, ready.source, ready.examinations, folder, group, report, card)
         if resume:

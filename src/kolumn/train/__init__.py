@@ -3,7 +3,7 @@
 from .checkpoint import BEST, LAST, load_checkpoint
 from .distributed import Group, join_group
 from .loop import Trainer
-from .models import make_network
+from .models import begin_with, make_network
 from .sample import Sample
 from .settings import Settings
 from .setup import Plan, prepare_data
@@ -16,6 +16,7 @@ __all__ = [
     "Sample",
     "Settings",
     "Trainer",
+    "begin_with",
     "join_group",
     "load_checkpoint",
     "make_network",

@@ -18,7 +18,7 @@ from .checkpoint import BEST, LAST, load_checkpoint, save_checkpoint
 from .distributed import Group
 from .loader import Source, batches
 from .log import Log
-from .loss import relative_error
+from .loss import log_error, relative_error
 from .meter import Every, Meter, duration
 from .models import make_optimizer
 from .sample import Sample
@@ -122,8 +122,9 @@ class Trainer:
         for group, lr in zip(self.optimizer.param_groups, self.rates, strict=True):
             group["lr"] = rate * lr
         self.optimizer.zero_grad(set_to_none=True)
-        loss = relative_error(network(sample.acquisition), sample.target)
-        loss.backward()  # type: ignore[no-untyped-call]
+        image = network(sample.acquisition)
+        loss = relative_error(image.detach(), sample.target)
+        log_error(image, sample.target).backward()  # type: ignore[no-untyped-call]
         norm = float(nn.utils.clip_grad_norm_(self.model.parameters(), self.settings.clip))
         # All processes must see the same loss and the same clock, since each decides by itself when to stop.
         mine = torch.tensor([loss.item() / self.group.size, time.monotonic() - began if self.group.leads else 0.0])

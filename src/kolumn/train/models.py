@@ -11,8 +11,10 @@ from torch import nn
 
 from ..errors import ArgumentError
 from ..optim import Optimizer
-from ..recon.weights import NETWORKS
+from ..recon.card import ModelCard
+from ..recon.weights import NETWORKS, load_network
 
+SHIPPED = "shipped"  # the weights that come with the package
 LOGARITHMS = ("alpha", "beta", "theta", "eta")  # of penalties and thresholds
 
 
@@ -27,10 +29,7 @@ def make_network(name: str, options: Mapping[str, Any], seed: int = 0) -> nn.Mod
     Raises:
         ArgumentError: there is no such network or option.
     """
-    if name not in NETWORKS:
-        near = difflib.get_close_matches(name, NETWORKS, 1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise ArgumentError(f"no network {name!r} to train; there is {', '.join(NETWORKS)}{hint}")
+    _check_name(name)
     known = set(inspect.signature(NETWORKS[name]).parameters)
     for option in options:
         if option not in known - {"seed"}:
@@ -38,6 +37,31 @@ def make_network(name: str, options: Mapping[str, Any], seed: int = 0) -> nn.Mod
                 f"network {name!r} has no option {option!r}; it has {', '.join(sorted(known - {'seed'}))}"
             )
     return NETWORKS[name](**options, **({"seed": seed} if "seed" in known else {}))
+
+
+def begin_with(name: str, weights: str) -> tuple[nn.Module, ModelCard | None]:
+    """A network with weights to go on from, and their model card, if there is one.
+
+    Args:
+        name: of the network.
+        weights: a file of them, or "shipped": those that come with the package.
+
+    Raises:
+        FormatError: the file is missing, damaged, or of no network known here.
+        ArgumentError: it holds another network, or one that another package has trained.
+    """
+    _check_name(name)
+    network, card = load_network(name, None if weights == SHIPPED else weights)
+    if not isinstance(network, NETWORKS[name]):  # type: ignore[arg-type]
+        raise ArgumentError(f"{weights} holds a {type(network).__name__}, which is used as it is; train {name!r} anew")
+    return network.train().requires_grad_(True), card
+
+
+def _check_name(name: str) -> None:
+    if name not in NETWORKS:
+        near = difflib.get_close_matches(name, NETWORKS, 1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise ArgumentError(f"no network {name!r} to train; there is {', '.join(NETWORKS)}{hint}")
 
 
 def make_optimizer(network: nn.Module, rule: str, lr: float) -> Optimizer:

@@ -32,7 +32,7 @@ class Settings:
     minutes: float | None = None
     lr: float = 1e-3
     rule: str = "adam"
-    clip: float = 1.0
+    clip: float = 6.0
     workers: int = 1
     validate_every: float = 600.0
     save_every: float = 60.0
