@@ -32,8 +32,8 @@ bench: $(TEST_INSTALLED)
 # What a card says about limits was measured and written by hand, and stays.
 IMAGES ?= ../shared/data/anatomy_magnitude.h5
 UNROLLED_STEPS ?= 34500
-UNET_STEPS ?= 3700
-LEARNED_CS_STEPS ?= 1600
+UNET_STEPS ?= 13000
+LEARNED_CS_STEPS ?= 2200
 HELD_OUT := ulf-p1,ulf-p2,ulf-p3,s08
 TRAIN = OMP_NUM_THREADS=1 $(BIN)/kolumn train $(1) -o weights/$(1) $(if $(IMAGES),--images $(IMAGES) --hold-out $(HELD_OUT)) \
 	--batch-size 2 $(2) $$(test -e weights/$(1)/last.pt && echo --resume) && \
@@ -45,7 +45,7 @@ TRAIN = OMP_NUM_THREADS=1 $(BIN)/kolumn train $(1) -o weights/$(1) $(if $(IMAGES
 weights: $(KOLUMN_INSTALLED)
 	mkdir -p weights
 	$(call TRAIN,unrolled,--steps $(UNROLLED_STEPS) --lr 1e-3)
-	$(call TRAIN,unet,--steps $(UNET_STEPS) --lr 1e-3)
+	$(call TRAIN,unet,--steps $(UNET_STEPS) --lr 1e-3 --option consistency=6)
 	$(call TRAIN,learned-cs,--steps $(LEARNED_CS_STEPS) --lr 5e-3)
 
 # torch first and pinned, else an installer picks a newer one with gigabytes of CUDA.

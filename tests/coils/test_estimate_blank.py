@@ -58,7 +58,7 @@ def test_maps_by_name_work_for_every_method(method: str, how: str) -> None:
         whole = any(hasattr(METHODS[method], name) for name in ("solve", "weights"))
         air = {"outside": 1.0} if how == "espirit" and whole else {}
         maps = estimate_maps(scan, how, **air)
-        if hasattr(METHODS[method], "solve") or getattr(METHODS[method], "SUPPORT", False):
+        if whole:
             maps = maps * soft_support(scan)
         assert torch.equal(image, reconstruct(scan.kspace, maps=maps, method=method))
         if how == "walsh" or not air:

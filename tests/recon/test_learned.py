@@ -21,6 +21,7 @@ from kolumn.recon.mirror import MIRRORS, mirror, mirrored
 from kolumn.recon.unet import LearnedUNet
 from kolumn.recon.unrolled import LearnedUnrolled
 from kolumn.recon.weights import NETWORKS, card_path, load_network, save_network
+from kolumn.train import begin_with
 
 WIDE = {"coils": (1, 16), "acceleration": (1, 10), "calibration": (0.02, 1.0), "noise": (0.0, 1.0)}
 METHODS = {"unet": LearnedUNet, "unrolled": LearnedUnrolled, "learned-cs": LearnedCompressedSensing}
@@ -83,7 +84,7 @@ def test_what_was_saved_reconstructs(name, saved):
 @pytest.mark.parametrize("name", METHODS)
 def test_maps_are_estimated_where_none_came(name, saved):
     acq, method = scan(), METHODS[name](weights=str(saved(name)))
-    w = soft_support(acq) if name != "unet" else 1
+    w = soft_support(acq)
     torch.testing.assert_close(method(replace(acq, maps=None)), method(replace(acq, maps=w * acq.maps)))
     walsh = METHODS[name](weights=method.weights, maps="walsh")
     wanted = method(replace(acq, maps=w * estimate_maps(acq, "walsh")))
@@ -373,6 +374,8 @@ def test_state_dicts_of_fastmri_through_torch_and_safetensors(tmp_path):
     assert not images[0].imag.any()
     with pytest.raises(ArgumentError, match="holds weights for 'unet'"):
         LearnedUnrolled(weights=str(tmp_path / "unet.pt"))(acq)
+    with pytest.raises(ArgumentError, match="holds a FastmriUNet, which is used as it is; train 'unet' anew"):
+        begin_with("unet", str(tmp_path / "unet.pt"))
 
 
 def test_a_network_that_crops_with_an_empty_slice_and_mirrored(saved, tmp_path):

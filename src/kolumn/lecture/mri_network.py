@@ -84,7 +84,8 @@ def words(numbers: dict[str, Any]) -> str:
             f"From {name} the U-Net is {_better(held['better'])} than compressed sensing, and {sooner}; the unrolled "
             f"network is {_better(better(scores, UNROLLED))}. Errors in the head are {each}."
         )
-    return f"Medians of {numbers['heads']} heads. " + " ".join(sentences)
+    which = "The U-Net is the one of the package, which ends in agreement with the data."
+    return " ".join([f"Medians of {numbers['heads']} heads.", which, *sentences])
 
 
 def _better(yes: bool) -> str:

@@ -15,10 +15,10 @@ from .linear import linear
 _ROUNDING = 100  # times the machine epsilon
 
 
-def consistent(A: Encoding, b: Tensor, z: Tensor, lam: Tensor, n_steps: int) -> Tensor:
-    """The x = argmin 1/2 ||A x - y||^2 + lam/2 ||x - z||^2, by a few conjugate gradients from x = z.
+def consistent(A: Encoding, b: Tensor, z: Tensor, lam: Tensor, n_steps: int, begin: Tensor | None = None) -> Tensor:
+    """The x = argmin 1/2 ||A x - y||^2 + lam/2 ||x - z||^2, by a few conjugate gradients from x = x_0.
 
-        x = z + d,   (A^H A + lam) d = A^H y - A^H A z
+        x = x_0 + d,   (A^H A + lam) d = A^H y - A^H A x_0 - lam (x_0 - z)
 
     Gradients are those of these very steps, not of the solution they approach. An entry stands still once what is left
     is rounding: quotients of that have no gradient worth having, nor always a finite one. A mask that is full takes one
@@ -33,13 +33,15 @@ def consistent(A: Encoding, b: Tensor, z: Tensor, lam: Tensor, n_steps: int) -> 
         z: of the same shape.
         lam: > 0, real (1, *batch, 1, 1).
         n_steps: of conjugate gradients; A^H A is applied once more than that.
+        begin: x_0 of the same shape; None: z.
     """
     least = _ROUNDING * torch.finfo(b.dtype).eps
-    r = b - normal(A, z)
+    x = z if begin is None else begin
+    r = b - normal(A, x) - (0 if begin is None else lam * (x - z))
     r = torch.where(dot(r, r) > least**2 * dot(b, b), r, 0)
     steps = conjugate_gradients(lambda v: normal(A, v) + lam * v, r, dot, least)
     *_, (d, _) = islice(steps, n_steps)
-    return z + d
+    return x + d
 
 
 def normal(A: Encoding, x: Tensor) -> Tensor:

@@ -10,28 +10,30 @@ from torch import Tensor, nn
 from ..acquisition import Acquisition
 from ..coils import root_sum_of_squares
 from ..operators import Wavelet
+from ..shapes import PLANE
 from .checks import require_counts
 from .consistency import consistent
 from .linear import linear
 from .start import start
 
-WAVELETS = ("haar", "db2", "db3", "db4")
+_RELAXED = 1.7  # of ADMM, where 1 is none
 _TINY = 1e-30  # energy below which a coefficient, in units of the brightness, is 0
 
 
 class LearnedCS(nn.Module):
-    """A few iterations of ADMM on 1/2 ||A x - y||^2 + sum over w of |t_w W_w x|_1, i = 1 .. n_iterations.
+    """A few iterations of relaxed ADMM on 1/2 ||A x - y||^2 + |t W x|_1, i = 1 .. n_iterations.
 
-        z_w = shrink(W_w x + u_w, t_wi),   u_w = u_w + W_w x - z_w
-        x = argmin 1/2 ||A x - y||^2 + lam_i/2 ||x - mean over w of W_w^H (z_w - u_w)||^2
-        t_wi = exp(theta_iwl) + exp(eta_l) sigma at level l,   lam_i = exp(alpha_i) + exp(beta_i) sigma^2
+        h = 1.7 x - 0.7 z + u,   z = W_i^H shrink(W_i h, t_i),   u = h - z
+        x = argmin 1/2 ||A x - y||^2 + lam_i/2 ||x - (z - u)||^2, by conjugate gradients from x
+        t_i = exp(theta_il) + exp(eta_l) sigma at level l,   lam_i = exp(alpha_i) + exp(beta_i) sigma^2
 
-    from a few steps of SENSE and u = 0. W_w are the wavelets haar, db2, db3 and db4; coarsest approximations are not
-    shrunk. x, y and the noise sigma are in units of the brightness of the first x. Only theta, eta, alpha and beta are
-    learned, 130 numbers by default.
+    from a few steps of SENSE, z = x and u = 0. W_i is the Haar wavelet on a grid that is elsewhere in each iteration,
+    which blurs the grid away; the coarsest approximation is not shrunk. x, y and the noise sigma are in units of the
+    brightness of the first x. Only theta, eta, alpha and beta are learned, 124 numbers by default.
 
-    Reference: Revisiting l1-wavelet compressed-sensing MRI in the era of deep learning, Gu, Yaman, Moeller, Ellermann,
-    Ugurbil and Akcakaya, 2022, doi:10.1073/pnas.2201062119.
+    References: Revisiting l1-wavelet compressed-sensing MRI in the era of deep learning, Gu, Yaman, Moeller, Ellermann,
+    Ugurbil and Akcakaya, 2022, doi:10.1073/pnas.2201062119 (four wavelets at rest there); Translation-invariant
+    de-noising, Coifman and Donoho, 1995, doi:10.1007/978-1-4612-2544-7_9.
 
     Args:
         n_iterations: of ADMM.
@@ -45,16 +47,16 @@ class LearnedCS(nn.Module):
 
     NEEDS_MAPS: ClassVar[bool] = True
 
-    def __init__(self, n_iterations: int = 7, levels: int = 4, n_steps: int = 4, n_start: int = 5) -> None:
+    def __init__(self, n_iterations: int = 20, levels: int = 4, n_steps: int = 3, n_start: int = 5) -> None:
         super().__init__()
         self.options = {"n_iterations": n_iterations, "levels": levels, "n_steps": n_steps, "n_start": n_start}
         require_counts(**self.options)
         self.n_steps, self.n_start, self.levels = n_steps, n_start, levels
-        self.wavelets = [Wavelet(name, levels) for name in WAVELETS]
-        self.theta = nn.Parameter(torch.full((n_iterations, len(WAVELETS), levels), -4.5))
-        self.eta = nn.Parameter(torch.full((levels,), -1.0))
-        self.alpha = nn.Parameter(torch.full((n_iterations,), -2.0))
-        self.beta = nn.Parameter(torch.full((n_iterations,), 4.0))
+        self.wavelet = Wavelet("haar", levels)
+        self.theta = nn.Parameter(torch.linspace(-2, -3.5, n_iterations)[:, None].repeat(1, levels))
+        self.eta = nn.Parameter(torch.full((levels,), -1.5))
+        self.alpha = nn.Parameter(torch.full((n_iterations,), -2.3))
+        self.beta = nn.Parameter(torch.full((n_iterations,), 0.7))
 
     def forward(self, acquisition: Acquisition, /) -> Tensor:
         """Acquisition to complex image (*batch, y, x).
@@ -63,18 +65,24 @@ class LearnedCS(nn.Module):
             ArgumentError: several coils without maps, or several sets of maps.
         """
         A, b, x, _, sigma, scale = start(acquisition, self.n_start)
-        details = self._details(x)
+        W, details = self.wavelet, self._details(x)
         noise = _by_level(self.eta.exp(), details) * sigma
-        u = [torch.zeros_like(x) for _ in self.wavelets]
-        for theta, alpha, beta in zip(self.theta.exp(), self.alpha.exp(), self.beta.exp(), strict=True):
-            v = torch.zeros_like(x)
-            for w, W in enumerate(self.wavelets):
-                h = linear(x, W.forward, W.adjoint) + u[w]
-                z = shrink(h, _by_level(theta[w], details) + noise)
-                u[w] = h - z
-                v = v + linear(z - u[w], W.adjoint, W.forward)
-            x = consistent(A, b, v / len(self.wavelets), alpha + beta * sigma.square(), self.n_steps)
+        z, u = x, torch.zeros_like(x)
+        parameters = zip(self.theta.exp(), self.alpha.exp(), self.beta.exp(), strict=True)
+        for i, (theta, alpha, beta) in enumerate(parameters):
+            h = _RELAXED * x + (1 - _RELAXED) * z + u
+            there, back = self._shifts(i)
+            coefficients = linear(h.roll(there, PLANE), W.forward, W.adjoint)
+            z = linear(shrink(coefficients, _by_level(theta, details) + noise), W.adjoint, W.forward).roll(back, PLANE)
+            u = h - z
+            x = consistent(A, b, z - u, alpha + beta * sigma.square(), self.n_steps, x)
         return (x * scale)[0] * root_sum_of_squares(A.coils.maps[0])
+
+    def _shifts(self, i: int) -> tuple[tuple[int, int], tuple[int, int]]:
+        """How far the image is rolled in iteration i, and back: all rows and columns of the coarsest grid in turn."""
+        n = 2**self.levels
+        y, x = 5 * i % n, 11 * i % n
+        return (y, x), (-y, -x)
 
     def _details(self, image: Tensor) -> Tensor:
         """Where the coefficients of each level lie, the finest first: 1 there and 0 elsewhere, real (level, y, x)."""

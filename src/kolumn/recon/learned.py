@@ -31,17 +31,15 @@ class Learned(ABC):
 
     Attributes:
         METHOD: its name.
-        SUPPORT: whether estimated maps are multiplied by the :func:`kolumn.coils.soft_support`.
         weights: a file of weights; None: those that come with the package. Beside it, with the suffix .json, lies its
             model card; what is outside of the range of its training gets a warning, :class:`OutsideTraining`.
         maps: how to estimate maps where the acquisition has none: "espirit", or "walsh", which also serves where
-            there are too few calibration lines for the other.
+            there are too few calibration lines for the other; times the :func:`kolumn.coils.soft_support`.
         mirrored: the mean over the scan and its three mirror images, each given to the network and mirrored back: four
             times as long, for up to 0.3 dB.
     """
 
     METHOD: ClassVar[str]
-    SUPPORT: ClassVar[bool] = False
 
     weights: str | None = None
     maps: str = "espirit"
@@ -87,7 +85,7 @@ class Learned(ABC):
             maps = estimate_maps(entry, self.maps, **_OPTIONS.get(self.maps, {}))
         except CalibrationError:
             maps = estimate_maps(entry, "walsh")
-        return maps * soft_support(entry) if self.SUPPORT else maps
+        return maps * soft_support(entry)
 
 
 def _loaded(method: str, weights: str | None, device: torch.device) -> tuple[nn.Module, ModelCard | None]:

@@ -17,4 +17,3 @@ class LearnedCompressedSensing(Learned):
     """
 
     METHOD: ClassVar[str] = "learned-cs"
-    SUPPORT: ClassVar[bool] = True

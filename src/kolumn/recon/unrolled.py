@@ -17,4 +17,3 @@ class LearnedUnrolled(Learned):
     """
 
     METHOD: ClassVar[str] = "unrolled"
-    SUPPORT: ClassVar[bool] = True
