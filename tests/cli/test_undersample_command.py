@@ -1,6 +1,7 @@
 """``kolumn undersample`` keeps whose scan it is, and ``kolumn recon`` the k-space it reads."""
 
 import h5py
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
@@ -65,3 +66,14 @@ def test_the_header_of_an_ismrmrd_file_has_the_acceleration(file, words, factor)
     parallel = encoding.encoding[0].parallelImaging
     found = None if parallel is None else parallel.accelerationFactor.kspace_encoding_step_1
     assert found == factor
+
+
+@pytest.mark.parametrize(("columns", "factor"), [([*range(12, 20), 31], 4), ([*range(31)], 1)])
+def test_one_odd_gap_is_no_acceleration(file, columns, factor):
+    ismrmrd = pytest.importorskip("ismrmrd")
+    mask, out = file.with_name("mask.npy"), file.with_name("u.mrd.h5")
+    np.save(mask, np.isin(np.arange(32), columns))
+    said = run("undersample", file, "-o", out, "--mask", mask)
+    assert said.exit_code == 0 and "besides" not in said.output
+    encoding = ismrmrd.xsd.CreateFromDocument(ismrmrd.Dataset(str(out), create_if_needed=False).read_xml_header())
+    assert encoding.encoding[0].parallelImaging.accelerationFactor.kspace_encoding_step_1 == factor

@@ -49,7 +49,7 @@ def undersample(
     who |= {name: scan.details[name] for name in ("acquisition", "patient_id") if name in scan.details}
     note = {**who, "mask": made.kind, "acceleration": true, "num_low_frequency": made.calibration_width}
     write_kspace(target, replace(scan, load=load), overwrite=overwrite, attributes=note)
-    wanted = f" ({acceleration:g}x besides the centre)" if true < 0.95 * acceleration else ""
+    wanted = f" ({acceleration:g}x besides the centre)" if "equispaced" in mask and true < 0.95 * acceleration else ""
     say(
         f"{made.kind}: truly {true:.2f}x{wanted}, {made.calibration_width} calibration columns, "
         f"{scan.n_slices} slice{'s' * (scan.n_slices > 1)} in {target}"

@@ -74,9 +74,10 @@ def save_kspace(path: Path, source: Source, overwrite: bool, attributes: Mapping
 
 
 def _factor(mask: Tensor) -> int:
-    """The step from column to column outside the middle where there is one, else the acceleration, rounded."""
-    steps = set(torch.nonzero(mask.any(0)).flatten().diff().tolist()) - {1}
-    return int(steps.pop()) if len(steps) == 1 else round(acceleration(mask, tuple(mask.shape)))
+    """The step from column to column outside the middle where there is one that recurs, else the acceleration."""
+    steps = [step for step in torch.nonzero(mask.any(0)).flatten().diff().tolist() if step > 1]
+    regular = len(steps) > 1 and len(set(steps)) == 1
+    return int(steps[0]) if regular else round(acceleration(mask, tuple(mask.shape)))
 
 
 def _batches(source: Source) -> Iterator[list[Readout]]:
