@@ -62,10 +62,13 @@ def test_weights_to_go_on_from(small, tmp_path, capsys):
     good(capsys, "train", "unrolled", "-o", "first", "--steps", 2, "--seed", 5, *TINY)
     words = ["train", "unrolled", "-o", "second", "--workers", "0", "--bf16", "no", "--lr", "1e-12"]
     begin = ["--weights", "first/weights.safetensors"]
+    card = tmp_path / "first" / "weights.json"
+    card.write_text(json.dumps(json.loads(card.read_text()) | {"limits": ["heads alone"]}))
     good(capsys, *words, *begin, "--steps", 1)
     first, second = (load_file(tmp_path / name / "weights.safetensors") for name in ("first", "second"))
     assert first.keys() == second.keys() and all(torch.equal(x, second[key]) for key, x in first.items())
     first, second = (json.loads((tmp_path / name / "weights.json").read_text()) for name in ("first", "second"))
+    assert second["limits"] == ["before: heads alone"]
     assert second["data"] == [f"before: {first['data'][0]}", *first["data"]]
     good(capsys, *words, *begin, "--steps", 2, "--resume")
     assert "was trained with weights 'first/weights.safetensors'" in bad(capsys, *words, "--steps", 3, "--resume")

@@ -75,7 +75,8 @@ def train(
         }
         about = [*(f"before: {line}" for line in (before.data if before else ())), *ready.about]
         licences = sorted({*(before.licences if before else ()), *ready.licences})
-        card = {"data": about, "licences": licences}
+        limits = [f"before: {line}" for line in (before.limits if before else ())]
+        card = {"data": about, "licences": licences, "limits": limits}
         report = say if group.leads else _silent
         trainer = Trainer(model, description, settings, ready.source, ready.examinations, folder, group, report, card)
         if resume:
