@@ -14,10 +14,10 @@ from kolumn.recon import METHODS
 
 
 def _method(problem: Problem, n: int):
-    """The method of the problem's regulariser at its lambda, for n iterations exactly."""
+    """The method of the problem's regulariser at its lambda, for n iterations exactly; air counts as all else."""
     relative = problem.lam / float(problem.start.abs().max())
     still = {"wavelet": "db4", "spin": False} if problem.regulariser == "wavelet" else {}  # without random shifts
-    return METHODS[problem.regulariser](lam=f"{relative:.9g}max", tolerance=0, max_iterations=n, **still)
+    return METHODS[problem.regulariser](lam=f"{relative:.9g}max", tolerance=0, max_iterations=n, air=1, **still)
 
 
 def kolumn_candidate(problem: Problem) -> Candidate | None:

@@ -30,13 +30,14 @@ def by_hand(block, shape, dark):
     ]
     z = torch.einsum("yk,ckl,xl->cyx", waves[0], block.to(torch.complex128) * taper[0][:, None] * taper[1], waves[1])
     e = z.abs().square().sum(0).sqrt()
-    return e > dark * e.max()
+    return e / (dark * e.max())
 
 
 @pytest.mark.parametrize("shape", [(41, 50), (50, 41), (64, 64)])
-@pytest.mark.parametrize(("air", "dark"), [(0.3, 0.1), (0.5, 0.25)])
-def test_bright_is_one_and_dark_is_air(shape, air, dark):
-    k, _ = body(shape)
+@pytest.mark.parametrize("n_coils", [1, 2])
+@pytest.mark.parametrize(("air", "dark"), [(0.3, 0.1), (0.5, 0.75)])
+def test_bright_is_one_and_dark_is_air(shape, air, dark, n_coils):
+    k, _ = body(shape, n_coils)
     mask = torch.zeros(shape[1], dtype=torch.bool)
     middle = shape[1] // 2
     mask[middle - 7 : middle + 8] = True
@@ -44,8 +45,9 @@ def test_bright_is_one_and_dark_is_air(shape, air, dark):
     rows = slice(max(0, shape[0] // 2 - 24), shape[0] // 2 + 24)
     wanted = by_hand(k[:, rows, middle - 7 : middle + 8], shape, dark)
     assert w.shape == (1, *shape)
-    assert ((w[0] == 1) == wanted).all() and ((w[0] == air) == ~wanted).all()
-    assert 0.05 < wanted.float().mean() < 0.95
+    torch.testing.assert_close(w[0], wanted.clamp(air, 1).float())
+    for part in (wanted > 1, wanted < air, (wanted > air) & (wanted < 1)):
+        assert 0.005 < part.float().mean() < 0.95
 
 
 def test_the_body_is_left_alone_and_most_air_is_not():
@@ -53,9 +55,9 @@ def test_the_body_is_left_alone_and_most_air_is_not():
     mask = (torch.arange(50) - 25).abs() < 8
     w = soft_support(acquire(k, mask))[0]
     assert (w[box == 1] == 1).all()
-    assert (w == 0.3).float().mean() > 0.5
+    assert (w == 0.3).float().mean() > 0.4
     fewer = soft_support(acquire(k, (torch.arange(50) - 25).abs() < 3))[0]
-    assert (fewer[w == 1] == 1).all() and (fewer == 1).sum() > (w == 1).sum()
+    assert fewer.sum() > w.sum()
 
 
 def test_entries_stand_alone_and_their_unit_does_not_matter():
@@ -66,15 +68,14 @@ def test_entries_stand_alone_and_their_unit_does_not_matter():
     batch = torch.stack([k, 1e20 * moved, torch.zeros_like(k)])
     w = soft_support(Acquisition(batch, mask[None, None]))
     assert w.shape == (3, 1, 41, 50)
-    torch.testing.assert_close(w[0], soft_support(acquire(k, mask)), rtol=0, atol=0)
-    torch.testing.assert_close(w[1], soft_support(acquire(moved, mask)), rtol=0, atol=0)
+    torch.testing.assert_close(w[0], soft_support(acquire(k, mask)), rtol=1e-5, atol=0)
+    torch.testing.assert_close(w[1], soft_support(acquire(moved, mask)), rtol=1e-5, atol=0)
     assert not torch.equal(w[0], w[1])
     assert (w[2] == 1).all()
 
 
-def test_it_is_one_without_calibration_lines_or_for_one_coil_or_where_nothing_is_missing():
+def test_it_is_one_without_calibration_lines_or_where_nothing_is_missing():
     k, _ = body()
-    assert (soft_support(acquire(k[:1], (torch.arange(50) - 25).abs() < 8)) == 1).all()
     assert (soft_support(acquire(k, torch.ones(50, dtype=torch.bool))) == 1).all()
     assert (soft_support(acquire(k, torch.arange(50) % 4 == 0)) == 1).all()
 
@@ -85,11 +86,8 @@ def test_it_keeps_aliases_out_of_the_air():
     mask[44:52] = True
     data = acquire(scan.kspace[0], mask)
     air = images[0].abs() < 1e-3 * images[0].abs().max()
-    for name in ("tv", "wavelet"):
-        method = make_method(name, lam="0.003max", max_iterations=40)
-        maps = method.estimate(data)
-        plain = maps / maps.abs().square().sum(0).sqrt()
-        with_it, without = (method(Acquisition(data.kspace, data.mask, maps=m)) for m in (maps, plain))
+    for name in ("tv", "tgv", "wavelet"):
+        with_it, without = (make_method(name, lam="0.003max", max_iterations=40, air=w)(data) for w in (0.3, 1))
         assert torch.linalg.norm(with_it[air]) < 0.8 * torch.linalg.norm(without[air])
         errors = [torch.linalg.norm(x.abs() - images[0].abs()) for x in (with_it, without)]
         assert errors[0] < 0.97 * errors[1]

@@ -30,8 +30,9 @@ def draw(*shape: int, seed: int) -> torch.Tensor:
 
 
 def both(b, mu, threshold=THRESHOLD):
-    native = native_tv(b, RHO, mu, threshold, RELAXATION)
-    plain = SplitSteps(b, D.forward, D.adjoint, lambda h: shrinkage(h, threshold, 0), RHO, mu, RELAXATION)
+    weight = 0.5 + 2 * torch.rand(b.shape[-2:], generator=torch.Generator().manual_seed(8))
+    native = native_tv(b, RHO, mu, threshold, RELAXATION, weight)
+    plain = SplitSteps(b, D.forward, D.adjoint, lambda h: shrinkage(h, threshold * weight, 0), RHO, mu, RELAXATION)
     return native, plain
 
 
@@ -77,15 +78,16 @@ def test_what_is_not_a_number_is_not_hidden():
 
 
 def test_there_are_none_for_what_they_cannot_do():
-    assert native_tv(draw(2, 4, 5, seed=0), RHO, 0.1, THRESHOLD, RELAXATION) is None  # two images
-    assert native_tv(draw(1, 4, 5, seed=0).to(torch.complex128), RHO, 0.1, THRESHOLD, RELAXATION) is None
-    assert native_tv(draw(1, 4, 5, seed=0).requires_grad_(), RHO, 0.1, THRESHOLD, RELAXATION) is None
-    assert tv_module.TV(draw(1, 4, 5, seed=0), None).compiled is None  # the anisotropic norm
+    numbers = RHO, 0.1, THRESHOLD, RELAXATION, torch.ones(4, 5)
+    assert native_tv(draw(2, 4, 5, seed=0), *numbers) is None  # two images
+    assert native_tv(draw(1, 4, 5, seed=0).to(torch.complex128), *numbers) is None
+    assert native_tv(draw(1, 4, 5, seed=0).requires_grad_(), *numbers) is None
+    assert tv_module.TV(draw(1, 4, 5, seed=0), dim=None).compiled is None  # the anisotropic norm
 
 
 def test_there_are_none_where_nothing_was_compiled(monkeypatch):
     monkeypatch.setattr(importlib.import_module("kolumn.native.tv"), "library", lambda: None)
-    assert native_tv(draw(1, 4, 5, seed=0), RHO, 0.1, THRESHOLD, RELAXATION) is None
+    assert native_tv(draw(1, 4, 5, seed=0), RHO, 0.1, THRESHOLD, RELAXATION, torch.ones(4, 5)) is None
 
 
 def test_without_them_the_solution_is_the_same(monkeypatch, two_threads):
@@ -102,7 +104,7 @@ def test_without_them_the_solution_is_the_same(monkeypatch, two_threads):
     acq = acquire(fft2(maps * image) * mask, mask, maps)
     method = TotalVariation(lam="0.01max", tolerance=0, max_iterations=5)
     with_them = method.solve(acq)
-    monkeypatch.setattr(tv_module, "native_tv", lambda *_: None)
+    monkeypatch.setattr(tv_module, "native_tv", lambda *_, **__: None)
     without = method.solve(acq)
     torch.testing.assert_close(with_them.image, without.image, rtol=1e-4, atol=1e-5)
     assert with_them.objective[0] == pytest.approx(without.objective[0], rel=1e-5)

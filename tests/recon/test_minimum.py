@@ -43,7 +43,7 @@ def dot(a, b):
 
 def least(method, acq, lam):
     """The objective after many steps of solvers that need no inverse: primal-dual, or FISTA for wavelets."""
-    task = Task(acq, method.penalty)
+    task = Task(*method.problem(acq))
     penalty = task.penalty
     u = penalty.embed(task.b)
 

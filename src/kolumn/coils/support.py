@@ -15,21 +15,22 @@ from .combine import root_sum_of_squares
 from .low_resolution import coil_images
 
 
-def soft_support(acquisition: Acquisition, air: float = 0.3, dark: float = 0.1) -> Tensor:
+def soft_support(acquisition: Acquisition, air: float = 0.3, dark: float = 0.3) -> Tensor:
     """The weight w, 1 in the body and ``air`` in air, which is where the image at low resolution is dark.
 
-    With maps w s for maps s, a method finds u and returns the image x = w u. In the body nothing changes; in air a
-    penalty on u weighs 1 / w as much on x, so that aliases and noise are dearer there and yet nothing is cut off. An
-    object that ends within w = 1 has the penalty that it had, and what was recovered exactly still is.
+        w = max(air, min(1, e / (dark max e)))
 
-    The image at low resolution, the root sum of squares of the coils, is wider than the object, the more so the fewer
-    calibration lines there are; without any, w is 1. It is 1 as well where nothing is missing, which leaves no aliases,
-    and for one coil, whose A^H A is a Fourier transform and would be none with w.
+    e is the root sum of squares of the coil images that the calibration lines make. A penalty that weighs 1 / w as much
+    makes aliases and noise dearer in air, and yet nothing is cut off. Total variation is weighted pixel by pixel. What
+    has no pixels gets maps w s in place of the maps s: it finds u and returns the image x = w u.
+
+    The image at low resolution is wider than the object, the more so the fewer calibration lines there are; without
+    any, w is 1. It is 1 as well where nothing is missing, which leaves no aliases.
 
     Args:
         acquisition: k-space (*batch, coil, ky, kx).
         air: w there, 0 < air <= 1.
-        dark: part of the largest value of an entry's image up to which it is dark, 0 < dark <= 1.
+        dark: part of the largest value of an entry's image up to which it is darker than the body, 0 < dark <= 1.
 
     Returns:
         Tensor: real (*batch, 1, y, x), of each entry on its own.
@@ -48,7 +49,7 @@ def soft_support(acquisition: Acquisition, air: float = 0.3, dark: float = 0.1) 
 
 def _one(entry: Acquisition, shape: tuple[int, int], air: float, dark: float) -> Tensor:
     w = entry.kspace.real.new_ones(shape)
-    if entry.n_coils == 1 or bool(entry.mask.all()):
+    if bool(entry.mask.all()):
         return w
     try:
         block = calibration_block(entry, limit=LIMIT)
@@ -56,4 +57,4 @@ def _one(entry: Acquisition, shape: tuple[int, int], air: float, dark: float) ->
         return w
     scale = block.abs().max()  # squares of 1e20 are infinite
     e = root_sum_of_squares(coil_images(block / scale, shape))
-    return torch.where(e <= dark * e.max(), air, w)  # where nothing was received, e is no number
+    return torch.where(e.isfinite(), (e / (dark * e.max())).clamp(air, 1), w)  # no number where nothing was received

@@ -12,12 +12,12 @@
 #define EACH_CPU
 #endif
 
-/* s = max(1 - t / |h|, 0), joint over both directions; 0 / 0 is 0. */
-static inline void shrinkage(const float *hy, const float *hx, float t, long nx, float *s) {
+/* s = max(1 - c t / |h|, 0), joint over both directions; 0 / 0 is 0. */
+static inline void shrinkage(const float *hy, const float *hx, const float *c, float t, long nx, float *s) {
     for (long j = 0; j < nx; j++) {
         float energy = hy[2 * j] * hy[2 * j] + hy[2 * j + 1] * hy[2 * j + 1] + hx[2 * j] * hx[2 * j] +
                        hx[2 * j + 1] * hx[2 * j + 1];
-        float factor = 1.0f - t / sqrtf(energy);
+        float factor = 1.0f - c[j] * t / sqrtf(energy);
         s[j] = factor > 0 ? factor : 0;
     }
 }
@@ -30,19 +30,20 @@ static inline void reflect(const float *h, const float *s, long nx, float *out) 
     }
 }
 
-/* out = b + mu U + (mu - 1) V + rho D^H (2 s - 1) h; without the two in the middle where U is NULL. -1: no memory. */
-EACH_CPU int kolumn_tv_pull(const float *h, const float *b, const float *U, const float *V, float rho, float mu, float t,
-                            long ny, long nx, float *out) {
+/* out = b + mu U + (mu - 1) V + rho D^H (2 s - 1) h; without the two in the middle where U is NULL. c (ny, nx) weighs
+   the threshold t. -1: no memory. */
+EACH_CPU int kolumn_tv_pull(const float *h, const float *b, const float *U, const float *V, const float *c, float rho,
+                            float mu, float t, long ny, long nx, float *out) {
     long row = 2 * nx;
     const float *h_x = h + ny * row;
     float *memory = malloc(sizeof(float) * (nx + 3 * row + 2));
     if (memory == NULL) return -1;
     float *s = memory, *before = s + nx, *here = before + row, *across = here + row; /* across: from pixel -1 on */
-    shrinkage(h + (ny - 1) * row, h_x + (ny - 1) * row, t, nx, s);
+    shrinkage(h + (ny - 1) * row, h_x + (ny - 1) * row, c + (ny - 1) * nx, t, nx, s);
     reflect(h + (ny - 1) * row, s, nx, before);
     for (long i = 0; i < ny; i++) {
         long at = i * row;
-        shrinkage(h + at, h_x + at, t, nx, s);
+        shrinkage(h + at, h_x + at, c + i * nx, t, nx, s);
         reflect(h + at, s, nx, here);
         reflect(h_x + at, s, nx, across + 2);
         across[0] = across[row];
@@ -73,8 +74,8 @@ static inline void follow(float *h, const float *s, const float *here, const flo
 
 /* h += a (D x - s h), U += a (x - G - U), V += a mu / (1 + mu) (G - V) with G = A^H A x; without the last two where
    G is NULL. energies: ||x - before||^2 and ||x||^2. -1: no memory. */
-EACH_CPU int kolumn_tv_push(float *h, float *U, float *V, const float *x, const float *before, const float *G, float a,
-                            float mu, float t, long ny, long nx, double *energies) {
+EACH_CPU int kolumn_tv_push(float *h, float *U, float *V, const float *x, const float *before, const float *G,
+                            const float *c, float a, float mu, float t, long ny, long nx, double *energies) {
     long row = 2 * nx;
     float *h_x = h + ny * row, slow = a * mu / (1 + mu);
     float *s = malloc(sizeof(float) * nx);
@@ -83,7 +84,7 @@ EACH_CPU int kolumn_tv_push(float *h, float *U, float *V, const float *x, const 
     for (long i = 0; i < ny; i++) {
         long at = i * row;
         const float *here = x + at, *last = here + row - 2;
-        shrinkage(h + at, h_x + at, t, nx, s);
+        shrinkage(h + at, h_x + at, c + i * nx, t, nx, s);
         follow(h + at, s, here, x + (i + 1 < ny ? at + row : 0), a, nx);
         follow(h_x + at, s, here, here + 2, a, nx - 1);
         follow(h_x + at + row - 2, s + nx - 1, last, here, a, 1);

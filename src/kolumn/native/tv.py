@@ -23,6 +23,7 @@ class NativeTV:
         mu: weight of the copy of the data; None: there is no such copy.
         threshold: lambda / rho.
         relaxation: a.
+        weight: what the threshold is multiplied with at each pixel, float32 (y, x).
     """
 
     kernels: ctypes.CDLL
@@ -31,13 +32,15 @@ class NativeTV:
     mu: float | None
     threshold: float
     relaxation: float
+    weight: Tensor
 
     def pull(self, h: Tensor, U: Tensor, V: Tensor) -> tuple[Tensor, None]:
         """The right-hand side b + mu U + (mu - 1) V + rho D^H (2 s h - h)."""
         r = torch.empty_like(self.b)
         data = (None, None) if self.mu is None else (pointer(U), pointer(V))
         numbers = (*map(ctypes.c_float, (self.rho, self.mu or 0.0, self.threshold)), *self._shape)
-        check(self.kernels.kolumn_tv_pull(pointer(h), pointer(self.b), *data, *numbers, pointer(r)))
+        given = (pointer(h), pointer(self.b), *data, pointer(self.weight))
+        check(self.kernels.kolumn_tv_pull(*given, *numbers, pointer(r)))
         return r, None
 
     def push(
@@ -48,7 +51,7 @@ class NativeTV:
         images = (pointer(t) for t in (h, U, V, x, before))
         G = None if Gx is None else pointer(Gx)
         numbers = (*map(ctypes.c_float, (self.relaxation, self.mu or 0.0, self.threshold)), *self._shape)
-        check(self.kernels.kolumn_tv_push(*images, G, *numbers, energies))
+        check(self.kernels.kolumn_tv_push(*images, G, pointer(self.weight), *numbers, energies))
         change, size = energies
         return torch.tensor(sqrt(change / size) if size > 0 else 0 * change)
 
@@ -57,10 +60,12 @@ class NativeTV:
         return ctypes.c_long(self.b.shape[-2]), ctypes.c_long(self.b.shape[-1])
 
 
-def native_tv(b: Tensor, rho: float, mu: float | None, threshold: float, relaxation: float) -> NativeTV | None:
+def native_tv(
+    b: Tensor, rho: float, mu: float | None, threshold: float, relaxation: float, weight: Tensor
+) -> NativeTV | None:
     """The compiled steps; None where there are none, or not for such an image."""
     kernels = library()
     one = b.dtype == torch.complex64 and b.device.type == "cpu" and b.numel() == b.shape[-2] * b.shape[-1]
     if kernels is None or not one or b.requires_grad:
         return None
-    return NativeTV(kernels, b.contiguous(), rho, mu, threshold, relaxation)
+    return NativeTV(kernels, b.contiguous(), rho, mu, threshold, relaxation, weight.contiguous())

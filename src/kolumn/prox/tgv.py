@@ -15,7 +15,7 @@ ALPHA_1, ALPHA_0 = 1.0, 2.0  # weights of the first and of the second difference
 _NORM = 12.0  # of (x, w) -> (D x - w, E w), squared: at most (17 + sqrt 33) / 2 = 11.4
 
 
-def total_generalized_variation(x: Tensor, w: Tensor) -> Tensor:
+def total_generalized_variation(x: Tensor, w: Tensor, weight: float | Tensor = 1.0) -> Tensor:
     """TGV(x) = min over w of alpha_1 ||D x - w||_{2,1} + alpha_0 ||E w||_{2,1}; this is the value at a given w.
 
     Images that rise evenly cost nothing inside, where TV turns them into stairs. D and E are periodic differences of
@@ -27,13 +27,14 @@ def total_generalized_variation(x: Tensor, w: Tensor) -> Tensor:
     Args:
         x: image (..., y, x).
         w: vector field (2, ..., y, x).
+        weight: how much each pixel counts in both norms, a number or real (y, x).
 
     Returns:
         Tensor: real (...).
     """
     first = magnitude(Gradient().forward(x) - w, 0)
     second = magnitude(SymmetricGradient().forward(w), 0)
-    return (ALPHA_1 * first + ALPHA_0 * second).sum((0, *PLANE))
+    return (weight * (ALPHA_1 * first + ALPHA_0 * second)).sum((0, *PLANE))
 
 
 def prox_tgv(x: Tensor, t: float | Tensor, iterations: int = 200) -> tuple[Tensor, Tensor]:

@@ -12,8 +12,8 @@ from ..shapes import PLANE
 from .shrink import clip, magnitude
 
 
-def total_variation(x: Tensor, isotropic: bool = True) -> Tensor:
-    """TV(x) = sum over pixels of |D x|, D being periodic forward differences along y and x.
+def total_variation(x: Tensor, isotropic: bool = True, weight: float | Tensor = 1.0) -> Tensor:
+    """TV(x) = sum over pixels of c |D x|, D being periodic forward differences along y and x.
 
     |D x| is the length of both, sqrt(|d_y|^2 + |d_x|^2), or without ``isotropic`` |d_y| + |d_x|.
 
@@ -23,11 +23,12 @@ def total_variation(x: Tensor, isotropic: bool = True) -> Tensor:
     Args:
         x: image (..., y, x).
         isotropic: which of the two.
+        weight: c of each pixel, a number or real (y, x).
 
     Returns:
         Tensor: real (...).
     """
-    return magnitude(Gradient().forward(x), _joint(isotropic)).sum((0, *PLANE))
+    return (weight * magnitude(Gradient().forward(x), _joint(isotropic))).sum((0, *PLANE))
 
 
 def prox_tv(x: Tensor, t: float | Tensor, iterations: int = 50, isotropic: bool = True) -> Tensor:

@@ -18,6 +18,7 @@ from .penalty import Penalty
 from .task import State, Task, diverged
 
 _FIRST, _STEP, _TRIALS = 0.03, 10**-0.4, 7  # of the largest magnitude of A^H y
+_USUAL, _TRUST = 0.002, 0.05  # of that, and how much it counts where there is one coil
 _FLOOR = 0.05  # of the noise, where coils can amplify it
 _PAST = 1.3  # what has clearly risen again
 _TIME = 0.5  # of the time, where there is a limit
@@ -37,7 +38,8 @@ def choose_lam(
     iterations from where the one before arrived, until E has clearly risen again. That follows the path of solutions
     the way it is smooth, where a golden section would jump. The minimum is that of the parabola in log lambda through
     the best of these and its neighbours. With several coils lambda is at least 5 % of the noise, which they amplify
-    where lambda is smaller. Costs about two solves.
+    where lambda is smaller. A single coil predicts hidden lines so badly that E hardly depends on lambda; there E counts
+    times exp(0.05 d^2), d being the decades from what is usually best, 0.002. Costs about two solves.
 
     Reference: cross-validation, as in Smoothing noisy data with spline functions, Craven and Wahba, 1979,
     doi:10.1007/BF01404567.
@@ -58,12 +60,14 @@ def choose_lam(
     unseen = (kept.numel() - int(kept.sum())) / max(int(hidden.sum()), 1)
     ratio = fit.scale / task.scale
     trials: list[tuple[float, float]] = []
+    effort = task.penalty.trial if entry.n_coils > 1 else task.penalty.trial * 2 // 3
     state = fit.begin()
     for lam in _descending(task.penalty.size):
-        for state in islice(fit.iterates(lam / ratio, state), task.penalty.trial):  # noqa: B007, B020, the way down from it
+        for state in islice(fit.iterates(lam / ratio, state), effort):  # noqa: B007, B020, the way down from it
             pass
         u = state.u * ratio
-        trials.append((math.log(lam), task.misfit(u, kept) + unseen * task.misfit(u, hidden)))
+        error = task.misfit(u, kept) + unseen * task.misfit(u, hidden)
+        trials.append((math.log(lam), error * _unusual(lam / task.penalty.size, entry.n_coils)))
         if not trials[-1][1] < math.inf:
             raise diverged("auto")
         found = trials[-1][1] > _PAST * min(e for _, e in trials) or len(trials) == _TRIALS
@@ -74,6 +78,10 @@ def choose_lam(
 
 def _descending(size: float) -> Iterator[float]:
     return (size * _FIRST * _STEP**i for i in range(_TRIALS))
+
+
+def _unusual(lam: float, n_coils: int) -> float:
+    return math.exp(_TRUST * math.log10(lam / _USUAL) ** 2) if n_coils == 1 else 1.0
 
 
 def _lowest(trials: list[tuple[float, float]]) -> float:

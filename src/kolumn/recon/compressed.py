@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import product
 from typing import Any, ClassVar, NamedTuple
 
@@ -42,23 +44,28 @@ class CompressedSensing(ABC):
 
     Attributes:
         SERIES: whether the last batch axis belongs to the entry, as the frames of a series do.
+        PIXELWISE: whether R is a sum over pixels, each of which can have a weight.
         lam: lambda. "auto" chooses it by lines hidden from the reconstruction; a number is in units of the noise of a
             coil where that is known and of the largest magnitude of A^H y where it is not; "1.5sigma" and "0.002max"
             say which.
         tolerance: stop when an iteration changes the image by less than this fraction, >= 0.
         max_iterations: stop after that many anyway.
         seconds: stop after that time, for each entry, with the image so far; None: no limit.
-        maps: how to estimate maps where the acquisition has none: "espirit" or "walsh", times a soft support.
+        maps: how to estimate maps where the acquisition has none: "espirit" or "walsh".
+        air: w in air, where the image of the calibration lines is dark: R counts 1 / w as much there, as
+            :func:`kolumn.coils.soft_support` says; 1: as everywhere.
         seed: of everything random: the lines that "auto" hides, and the shifts of cycle spinning.
     """
 
     SERIES: ClassVar[bool] = False
+    PIXELWISE: ClassVar[bool] = False
 
     lam: str | float = "auto"
     tolerance: float = 5e-4
     max_iterations: int = 200
     seconds: float | None = None
     maps: str = "espirit"
+    air: float = 0.3
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -71,14 +78,20 @@ class CompressedSensing(ABC):
             raise ArgumentError(f"seconds is {self.seconds}; wanted a number above 0")
         if self.maps not in MAPS:
             raise ArgumentError(f"maps is {self.maps!r}; wanted {' or '.join(MAPS)}")
+        if not 0 < self.air <= 1:
+            raise ArgumentError(f"air is {self.air}; wanted a number above 0, up to 1")
 
     @abstractmethod
-    def penalty(self, x: Tensor) -> Penalty:
-        """R, for images (set, y, x) like x."""
+    def penalty(self, x: Tensor, weight: Tensor | None = None) -> Penalty:
+        """R, for images (set, y, x) like x; the weight of each pixel (y, x) is for those that are ``PIXELWISE``."""
+
+    def calibrating(self, entry: Acquisition) -> Acquisition:
+        """What tells of the coils and of the object in one entry."""
+        return entry
 
     def estimate(self, entry: Acquisition) -> Tensor:
-        """Maps of one entry, times the soft support of several coils: see docs/concepts/compressed-sensing.md."""
-        return estimate_maps(entry, self.maps, **_WHOLE.get(self.maps, {})) * soft_support(entry)
+        """Maps of one entry."""
+        return estimate_maps(self.calibrating(entry), self.maps, **_WHOLE.get(self.maps, {}))
 
     def __call__(self, acquisition: Acquisition, /) -> Tensor:
         """Acquisition to complex image (*batch, y, x).
@@ -122,19 +135,26 @@ class CompressedSensing(ABC):
         clock = Clock(self.seconds)
         if not bool((entry.kspace != 0).any()):  # an empty slice of a volume
             return _nothing(entry)
-        maps = self.estimate(entry) if entry.maps is None else scale_maps(entry.maps)
-        entry = entry if maps is entry.maps else replace(entry, maps=maps)
-        task = Task(entry, self.penalty)
+        entry, penalty = self.problem(entry)
+        task = Task(entry, penalty)
         if not task.scale > 0:  # maps that see nothing
             return _nothing(entry)
         size = unit_size(unit, entry, task.scale) / task.scale
         strength = parse_strength(self.lam)
         if strength is None:
-            lam, state, found = choose_lam(entry, task, self.penalty, self.seed, clock)
+            lam, state, found = choose_lam(entry, task, penalty, self.seed, clock)
         else:
             lam, state, found = strength.value * size, task.begin(), True
         outcome = self._descend(task, lam, state, clock, history)
         return outcome._replace(lam=lam / size, stopped=outcome.stopped if found else SEARCHING)
+
+    def problem(self, entry: Acquisition) -> tuple[Acquisition, Callable[[Tensor], Penalty]]:
+        """The entry with maps, and R: air is in the one or in the other."""
+        maps = self.estimate(entry) if entry.maps is None else scale_maps(entry.maps)
+        w = None if self.air == 1 else soft_support(self.calibrating(entry), self.air)
+        if self.PIXELWISE or w is None:
+            return replace(entry, maps=maps), partial(self.penalty, weight=None if w is None else 1 / w[0])
+        return replace(entry, maps=maps * w), self.penalty
 
     def _descend(self, task: Task, lam: float, state: State, clock: Clock, history: bool) -> Outcome:
         way: list[Progress] = []

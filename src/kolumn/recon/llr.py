@@ -46,17 +46,16 @@ class LocallyLowRank(CompressedSensing):
         if self.block < 1:
             raise ArgumentError(f"block is {self.block}; wanted at least 1 pixel")
 
-    def penalty(self, x: Tensor) -> Penalty:
+    def penalty(self, x: Tensor, weight: Tensor | None = None) -> Penalty:
         """The nuclear norms."""
         return NuclearNorm(self.block, self.seed if self.spin else None)
 
-    def estimate(self, entry: Acquisition) -> Tensor:
-        """One set of maps for all frames, from the mean of each sample over the frames that have it."""
+    def calibrating(self, entry: Acquisition) -> Acquisition:
+        """One for all frames: the mean of each sample over the frames that have it."""
         k = entry.kspace
         count = entry.mask.expand(*k.shape[:COIL], *entry.mask.shape[-3:]).sum(0)
         block = None if entry.calibration is None else entry.calibration.mean(0)
-        mean = replace(entry, kspace=k.sum(0) / count.clamp_min(1), mask=count > 0, calibration=block)
-        return super().estimate(mean)
+        return replace(entry, kspace=k.sum(0) / count.clamp_min(1), mask=count > 0, calibration=block)
 
 
 class NuclearNorm(ProximalPenalty):

@@ -19,7 +19,7 @@ class Penalty(ABC):
 
     Attributes:
         size: how large a typical lambda is, compared with that of total variation.
-        trial: iterations for each lambda that "auto" tries.
+        trial: iterations for each lambda that "auto" tries with several coils; one coil needs fewer.
     """
 
     size: ClassVar[float] = 1.0
@@ -45,7 +45,7 @@ class ProximalPenalty(Penalty):
         random: whether that map is another one each time.
     """
 
-    trial = 30
+    trial = 26
     random: bool = False
 
     @abstractmethod
@@ -62,7 +62,7 @@ class SplitPenalty(Penalty):
         compiled: compiled steps, or None, of b, rho, mu, threshold and relaxation.
     """
 
-    trial = 14
+    trial = 12
     threshold: ClassVar[float] = 0.02
     compiled: Callable[[Tensor, float, float | None, float, float], Steps | None] | None = None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -22,6 +23,7 @@ class TotalGeneralizedVariation(CompressedSensing):
 
     Second order: where the image rises evenly, w takes the slope and costs nothing, where TV would make stairs. The
     field w is found together with x: both steps are closed forms, the one for (x, w) being 3 x 3 at each frequency.
+    Both norms count pixels in air more, as :class:`TotalVariation` does.
 
     References: Total generalized variation, Bredies, Kunisch and Pock, 2010, doi:10.1137/090769521; Second order total
     generalized variation (TGV) for MRI, Knoll et al., 2011, doi:10.1002/mrm.22595.
@@ -30,16 +32,19 @@ class TotalGeneralizedVariation(CompressedSensing):
         lam: see :class:`CompressedSensing`, as are the others.
     """
 
-    def penalty(self, x: Tensor) -> Penalty:
-        """TGV for images like x."""
-        return TGV(x)
+    PIXELWISE: ClassVar[bool] = True
+
+    def penalty(self, x: Tensor, weight: Tensor | None = None) -> Penalty:
+        """TGV for images like x, each pixel weighted."""
+        return TGV(x, weight)
 
 
 class TGV(SplitPenalty):
     """u = (x, w_y, w_x), K u = (D x - w, E w): (3, ...) to (5, ...)."""
 
-    def __init__(self, x: Tensor) -> None:
+    def __init__(self, x: Tensor, weight: Tensor | None = None) -> None:
         self._like = x
+        self._weight = 1.0 if weight is None else weight
 
     def embed(self, x: Tensor) -> Tensor:
         """(x, 0, 0)."""
@@ -51,7 +56,7 @@ class TGV(SplitPenalty):
 
     def value(self, u: Tensor) -> Tensor:
         """TGV at this w."""
-        return total_generalized_variation(u[0], u[1:]).sum()
+        return total_generalized_variation(u[0], u[1:], self._weight).sum()
 
     def split(self, u: Tensor) -> Tensor:
         """K u."""
@@ -63,7 +68,7 @@ class TGV(SplitPenalty):
 
     def shrinkage(self, h: Tensor, t: float) -> Tensor:
         """Joint over each of both parts."""
-        first, second = shrinkage(h[:2], t * ALPHA_1, 0), shrinkage(h[2:], t * ALPHA_0, 0)
+        first, second = (shrinkage(part, t * a * self._weight, 0) for part, a in ((h[:2], ALPHA_1), (h[2:], ALPHA_0)))
         return torch.cat([first, first, second, second, second])
 
     def inverse(self, weights: Tensor, rho: float) -> Callable[[Tensor], Tensor]:

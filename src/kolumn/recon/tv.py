@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from typing import ClassVar
 
 from torch import Tensor
 
@@ -19,10 +21,11 @@ KINDS = ("isotropic", "anisotropic")
 
 @dataclass(frozen=True, kw_only=True)
 class TotalVariation(CompressedSensing):
-    """x = argmin 1/2 ||A x - y||^2 + lambda TV(x),  TV(x) = sum over pixels of |D x|.
+    """x = argmin 1/2 ||A x - y||^2 + lambda TV(x),  TV(x) = sum over pixels of |D x| / w.
 
     D takes periodic forward differences along y and x. |D x| is the length of both (isotropic), or the sum of the two
-    magnitudes (anisotropic); magnitudes are of complex numbers, so that the phase is penalised with the image.
+    magnitudes (anisotropic); magnitudes are of complex numbers, so that the phase is penalised with the image. w is 1
+    in the body, less in air.
     Solved by :func:`kolumn.solvers.al_p2` with every step in closed form.
 
     References: Nonlinear total variation based noise removal algorithms, Rudin, Osher and Fatemi, 1992,
@@ -33,6 +36,8 @@ class TotalVariation(CompressedSensing):
         norm: "isotropic" or "anisotropic".
     """
 
+    PIXELWISE: ClassVar[bool] = True
+
     norm: str = "isotropic"
 
     def __post_init__(self) -> None:
@@ -40,22 +45,23 @@ class TotalVariation(CompressedSensing):
         if self.norm not in KINDS:
             raise ArgumentError(f"norm is {self.norm!r}; wanted {' or '.join(KINDS)}")
 
-    def penalty(self, x: Tensor) -> Penalty:
-        """TV for images like x."""
-        return TV(x, 0 if self.norm == "isotropic" else None)
+    def penalty(self, x: Tensor, weight: Tensor | None = None) -> Penalty:
+        """TV for images like x, each pixel weighted."""
+        return TV(x, weight, 0 if self.norm == "isotropic" else None)
 
 
 class TV(SplitPenalty):
-    """g(z) = sum |z| with the magnitude joint over the axis ``dim``, or none, and K = D."""
+    """g(z) = sum c |z| with the magnitude joint over the axis ``dim``, or none, and K = D; without c, c = 1."""
 
-    def __init__(self, x: Tensor, dim: int | None = 0) -> None:
+    def __init__(self, x: Tensor, weight: Tensor | None = None, dim: int | None = 0) -> None:
         self._laplacian = laplacian((x.shape[-2], x.shape[-1]), x)
         self._dim = dim
-        self.compiled = native_tv if dim == 0 else None
+        self._weight = x.real.new_ones(x.shape[-2:]) if weight is None else weight
+        self.compiled = partial(native_tv, weight=self._weight) if dim == 0 else None
 
     def value(self, u: Tensor) -> Tensor:
         """TV(u)."""
-        return total_variation(u, isotropic=self._dim is not None).sum()
+        return total_variation(u, self._dim is not None, self._weight).sum()
 
     def split(self, u: Tensor) -> Tensor:
         """D u."""
@@ -67,7 +73,7 @@ class TV(SplitPenalty):
 
     def shrinkage(self, h: Tensor, t: float) -> Tensor:
         """Joint over both directions, or not."""
-        return shrinkage(h, t, self._dim)
+        return shrinkage(h, t * self._weight, self._dim)
 
     def inverse(self, weights: Tensor, rho: float) -> Callable[[Tensor], Tensor]:
         """Diagonal in k-space: weights + rho |D|^2."""

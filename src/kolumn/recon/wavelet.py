@@ -40,7 +40,7 @@ class WaveletSparse(CompressedSensing):
         super().__post_init__()
         Wavelet(self.wavelet, self.levels)
 
-    def penalty(self, x: Tensor) -> Penalty:
+    def penalty(self, x: Tensor, weight: Tensor | None = None) -> Penalty:
         """The l1 norm of the details."""
         return WaveletL1(Wavelet(self.wavelet, self.levels), self.seed if self.spin else None)
 
