@@ -33,9 +33,10 @@ def recon(
 
     The suffix of the output chooses its format. Any other --option goes to the method: sense has --lam, --tolerance,
     --max-iterations, --n-maps and --outside; grappa has --rows and --columns; tv, tgv, wavelet and llr have --lam
-    (auto, or a number, alone or as in 1.5sigma or 0.002max), --tolerance, --max-iterations, --seconds, --air and --seed;
-    tv also --norm, wavelet --wavelet, --levels and --spin, llr --block and --spin; unrolled, unet and learned-cs have
-    --weights, --mirrored and --adapt. For llr the slices of the file are the frames of one dynamic series.
+    (auto, or a number, alone or as in 1.5sigma or 0.002max), --tolerance, --max-iterations, --seconds, --air and
+    --seed; tv also --norm, wavelet --wavelet, --levels and --spin, llr --block and --spin; unrolled, unet and
+    learned-cs have --weights, --mirrored and --adapt. For llr the slices of the file are the frames of one dynamic
+    series.
     """
     import torch
 

@@ -38,7 +38,7 @@ def choose_lam(
     iterations from where the one before arrived, until E has clearly risen again. That follows the path of solutions
     the way it is smooth, where a golden section would jump. The minimum is that of the parabola in log lambda through
     the best of these and its neighbours. With several coils lambda is at least 5 % of the noise, which they amplify
-    where lambda is smaller. A single coil predicts hidden lines so badly that E hardly depends on lambda; there E counts
+    where lambda is smaller. A single coil predicts hidden lines so badly that E hardly depends on lambda; there it is
     times exp(0.05 d^2), d being the decades from what is usually best, 0.002. Costs about two solves.
 
     Reference: cross-validation, as in Smoothing noisy data with spline functions, Craven and Wahba, 1979,
