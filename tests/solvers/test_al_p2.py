@@ -123,7 +123,7 @@ def test_the_state_of_the_caller_stays_as_it_is():
     A = encoding(acq)
     b = A.adjoint(acq.kspace)
     state = start_split(A.normal, lambda x: x, b)
-    before = [t.clone() for t in state]
+    before = [t.clone() for t in state if t is not None]
 
     def same(x):
         return x
@@ -131,7 +131,7 @@ def test_the_state_of_the_caller_stays_as_it_is():
     pointwise = SplitSteps(b, same, same, lambda h: shrinkage(h, 0.2), 1.0, 0.5)
     found = al_p2(A.normal, lambda r: r / 1.5, pointwise, state)
     next(islice(found, 3, None))
-    assert all(torch.equal(now, then) for now, then in zip(state, before, strict=True))
+    assert all(torch.equal(now, then) for now, then in zip(state[:5], before, strict=True))
 
 
 def test_an_image_of_nothing_has_not_changed():

@@ -60,11 +60,13 @@ class SplitPenalty(Penalty):
         threshold: lambda / rho, which is what is cut off, in units of the largest magnitude of A^H y; it sets
             how fast the iteration gets there, not where to.
         compiled: compiled steps, or None, of b, rho, mu, threshold and relaxation.
+        energy: K^H K in uncentred k-space, real (y, x), where it is diagonal there; else None.
     """
 
     trial = 12
     threshold: ClassVar[float] = 0.02
     compiled: Callable[[Tensor, float, float | None, float, float], Steps | None] | None = None
+    energy: Tensor | None = None
 
     @abstractmethod
     def split(self, u: Tensor) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import cached_property
 from itertools import islice
 from typing import NamedTuple
 
@@ -13,9 +14,11 @@ from ..acquisition import Acquisition
 from ..coils import root_sum_of_squares
 from ..errors import ConvergenceError
 from ..operators import encoding
-from ..shapes import COIL, PLANE
+from ..shapes import COIL, PHASE, PLANE
 from ..solvers import SplitIterate, al_p2, conjugate_gradients, pogm, start_split
 from ..solvers.al_p2 import MU
+from .metric import MU as METRIC_MU
+from .metric import Metric, MetricStep, find_metric
 from .penalty import Penalty, ProximalPenalty, SplitPenalty
 from .sets import join_sets
 
@@ -45,9 +48,11 @@ class Task:
     """min over x of 1/2 ||A x - y||^2 + lambda R(x), with x (set, y, x).
 
     Penalties that can be split are minimised by :func:`kolumn.solvers.al_p2`. One coil that sees everything alike makes
-    A^H A = F^H M F, and then the data need no copy. The others, whose proximal map has a closed form, are minimised by
-    :func:`kolumn.solvers.pogm`, with lambda falling from a large value to its own (continuation: Hale, Yin and Zhang,
-    2008, doi:10.1137/070698920). Where that map is random (cycle spinning), the image is a running average.
+    A^H A = F^H M F, and then the data need no copy. Several coils with whole columns skipped get a metric of k-space,
+    :mod:`kolumn.recon.metric`, if K^H K is diagonal there as it is for total variation. The other penalties, whose
+    proximal map has a closed form, are minimised by :func:`kolumn.solvers.pogm`, with lambda falling from a large value
+    to its own (continuation: Hale, Yin and Zhang, 2008, doi:10.1137/070698920). Where that map is random (cycle
+    spinning), the image is a running average.
 
     Attributes:
         A: the encoding operator.
@@ -102,9 +107,18 @@ class Task:
 
     def _split(self, penalty: SplitPenalty, lam: float, state: SplitIterate) -> Iterator[SplitIterate]:
         rho = max(lam, _LEAST) / penalty.threshold
+        if penalty.energy is not None and self._metric is not None:
+            steps = penalty.steps(self.b, rho, lam / rho, METRIC_MU)
+            return al_p2(self._normal, MetricStep(self._metric, penalty.energy, rho), steps, state)
         weights = self._mask_weights() if self._alike else self.b.real.new_full((1, 1), MU)
         steps = penalty.steps(penalty.embed(self.b), rho, lam / rho, None if self._alike else MU)
         return al_p2(None if self._alike else self._normal, penalty.inverse(weights, rho), steps, state)
+
+    @cached_property
+    def _metric(self) -> Metric | None:
+        """Of one image in several coils, all with the same columns skipped: the same for each lambda."""
+        columns = self.A.uncentred.dims == (PHASE,) and self.A.sampling.mask.numel() == self.b.shape[PHASE]
+        return find_metric(self.A.uncentred) if columns and self.b.ndim == 3 and not self._alike else None
 
     def _proximal(self, penalty: ProximalPenalty, lam: float, state: State) -> Iterator[State]:
         now = state.lam

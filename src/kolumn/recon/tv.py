@@ -53,8 +53,10 @@ class TotalVariation(CompressedSensing):
 class TV(SplitPenalty):
     """g(z) = sum c |z| with the magnitude joint over the axis ``dim``, or none, and K = D; without c, c = 1."""
 
+    energy: Tensor
+
     def __init__(self, x: Tensor, weight: Tensor | None = None, dim: int | None = 0) -> None:
-        self._laplacian = laplacian((x.shape[-2], x.shape[-1]), x)
+        self.energy = laplacian((x.shape[-2], x.shape[-1]), x)
         self._dim = dim
         self._weight = x.real.new_ones(x.shape[-2:]) if weight is None else weight
         self.compiled = partial(native_tv, weight=self._weight) if dim == 0 else None
@@ -77,4 +79,4 @@ class TV(SplitPenalty):
 
     def inverse(self, weights: Tensor, rho: float) -> Callable[[Tensor], Tensor]:
         """Diagonal in k-space: weights + rho |D|^2."""
-        return fourier_inverse(weights + rho * self._laplacian)
+        return fourier_inverse(weights + rho * self.energy)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -22,6 +22,7 @@ class SplitIterate(NamedTuple):
         U: relaxed average of x - A^H A x.
         V: A^H v, v being the copy of A x.
         h: z + e, the copy of K x and its scaled multiplier.
+        X: relaxed average of x, transformed, where there is a metric; None: it is x.
     """
 
     x: Tensor
@@ -29,6 +30,7 @@ class SplitIterate(NamedTuple):
     U: Tensor
     V: Tensor
     h: Tensor
+    X: Tensor | None = None
 
 
 def start_split(normal: Map | None, K: Map, x: Tensor) -> SplitIterate:
@@ -37,7 +39,7 @@ def start_split(normal: Map | None, K: Map, x: Tensor) -> SplitIterate:
     return SplitIterate(x, torch.ones((), dtype=x.real.dtype, device=x.device), x - Gx, Gx, K(x))
 
 
-def al_p2(normal: Map | None, invert: Map, steps: Steps, state: SplitIterate) -> Iterator[SplitIterate]:
+def al_p2(normal: Map | None, invert: Map | Metric, steps: Steps, state: SplitIterate) -> Iterator[SplitIterate]:
     """Minimise 1/2 ||A x - y||^2 + g(K x) for A^H A <= 1; yields an iterate for each application of A^H A, without end.
 
     g is a sum of magnitudes, so that its proximal map shrinks: prox_{g / rho}(h) = s(h) h with real s from 0 to 1.
@@ -58,24 +60,63 @@ def al_p2(normal: Map | None, invert: Map, steps: Steps, state: SplitIterate) ->
     Where A^H A is itself a Fourier transform, as with one coil, v is not needed: without ``normal`` the step for x is
     (A^H A + rho K^H K)^-1 (b + rho K^H (2 z - h)), which is the split Bregman method, and converges faster.
 
+    A metric C >= A^H A that x is measured in makes it faster: the above for C^-1/2 A^H A C^-1/2 <= 1, which is what
+    becomes of A^H A with the unknown C^1/2 x, K C^-1/2 and C^-1/2 b, so it converges alike. Its U times C^1/2 is an
+    average of C x - A^H A x, which is U + (C - 1) X with the average X of x; its V times C^1/2 is V. Hence only the
+    step for x changes:
+
+        x = (mu C + rho K^H K)^-1 (b + mu U + mu (C - 1) X + (mu - 1) V + rho K^H (2 z - h))
+        X += a (x - X)
+
     At a fixed point b - A^H A x = rho K^H (h - z) with rho (h - z) in the subdifferential of g at K x: the minimiser,
-    whatever mu, rho and a in (0, 2) are.
+    whatever mu, rho, C and a in (0, 2) are.
 
     Reference: Parallel MR image reconstruction using augmented Lagrangian methods, Ramani and Fessler, 2011,
     doi:10.1109/TMI.2010.2093536; over-relaxation: Eckstein and Bertsekas, 1992, doi:10.1007/BF01581204.
 
     Args:
         normal: x -> A^H A x, all eigenvalues from 0 to 1; None where ``invert`` has it.
-        invert: r -> (mu + rho K^H K)^-1 r, or (A^H A + rho K^H K)^-1 r.
+        invert: r -> (mu + rho K^H K)^-1 r, or (A^H A + rho K^H K)^-1 r; or a metric, with ``normal``.
         steps: all that is done to each pixel, with the data and the parameters; see :class:`SplitSteps`.
         state: where to begin; see :func:`start_split`. While g / rho stays the same, the state of one g suits another.
     """
     x, U, V, h = state.x, state.U.clone(), state.V.clone(), state.h.clone()
+    X: Tensor | None = None
+    Gx: Tensor | None = None
+    if isinstance(invert, Metric):
+        X = invert.start(x) if state.X is None else state.X.clone()
     while True:
         r, kept = steps.pull(h, U, V)
-        before, x = x, invert(r)
-        residual = steps.push(h, U, V, x, before, None if normal is None else normal(x), kept)
-        yield SplitIterate(x, residual, U, V, h)
+        before, x = x, _inverted(invert, r, X)
+        G_before, Gx = Gx, None if normal is None else normal(x)
+        residual = steps.push(h, U, V, x, before, Gx, kept)
+        if isinstance(invert, Metric) and Gx is not None and G_before is not None:
+            invert.watch(x, before, Gx, G_before)
+        yield SplitIterate(x, residual, U, V, h, X)
+
+
+def _inverted(invert: Map | Metric, r: Tensor, X: Tensor | None) -> Tensor:
+    if not isinstance(invert, Metric):
+        return invert(r)
+    assert X is not None
+    return invert.invert(r, X)
+
+
+@runtime_checkable
+class Metric(Protocol):
+    """The step for x of :func:`al_p2` in a metric C."""
+
+    def start(self, x: Tensor) -> Tensor:
+        """X of an image, in whatever space suits."""
+        ...
+
+    def invert(self, r: Tensor, X: Tensor) -> Tensor:
+        """The new x, (mu C + rho K^H K)^-1 (r + mu (C - 1) X); changes X in place."""
+        ...
+
+    def watch(self, x: Tensor, before: Tensor, Gx: Tensor, G_before: Tensor) -> None:
+        """Told of each x and A^H A x, and of those before, from the second iteration on: C may grow."""
+        ...
 
 
 class Steps(Protocol):
