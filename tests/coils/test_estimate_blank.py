@@ -30,7 +30,7 @@ def test_a_blank_slice_is_blank_and_the_others_are_as_alone(method: str) -> None
     assert not image[1].any()
     for i in (0, 2):
         alone = reconstruct(Acquisition(kspace[i], scan.mask), method=method)
-        assert torch.allclose(image[i], alone, rtol=1e-4, atol=1e-5 * float(alone.abs().max()))
+        assert torch.allclose(image[i], alone, rtol=1e-4, atol=1e-4 * float(alone.abs().max()))
 
 
 def test_two_sets_of_maps_keep_their_axes_around_a_blank_slice() -> None:
