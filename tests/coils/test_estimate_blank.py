@@ -24,7 +24,7 @@ def volume_with_a_blank_slice() -> tuple[Acquisition, torch.Tensor]:
 
 
 @pytest.mark.parametrize("method", IMAGES)
-def test_a_blank_slice_is_blank_and_the_others_are_as_alone(method: str) -> None:
+def test_a_blank_slice_is_blank_and_the_others_are_as_alone(method: str, two_threads: None) -> None:
     scan, kspace = volume_with_a_blank_slice()
     image = reconstruct(scan, method=method)
     assert not image[1].any()

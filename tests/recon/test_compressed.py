@@ -312,7 +312,7 @@ def test_no_smaller_lambda_is_tried_once_the_error_has_risen(monkeypatch):
     monkeypatch.setattr(Task, "iterates", lambda self, lam, state: tried.append(lam) or real(self, lam, state))
     make_method("tv", max_iterations=1).solve(scan(4, snr=5.0)[0])
     assert tried[0] > 2 * tried[1] > 4 * tried[2]
-    assert len(tried) < 7  # and not eight; the last is the solution
+    assert len(tried) == 5  # and not eight; the last is the solution
 
 
 def test_lambda_falls_to_its_own_where_the_proximal_map_is_known():
@@ -336,7 +336,8 @@ def test_the_image_is_zero_where_no_coil_sees_anything(name):
 def test_without_a_penalty_the_data_are_met():
     acq, _ = scan(4)
     solution = make_method("tv", lam=0, tolerance=0, max_iterations=60).solve(acq)
-    assert 0 < solution.objective[0] < 0.4 * make_method("tv", lam=0, max_iterations=1).solve(acq).objective[0]
+    nothing = float(acq.kspace.abs().square().sum()) / 2  # the objective of an image of zeros
+    assert 0 < solution.objective[0] < 1.45e-3 * nothing
 
 
 def test_what_is_noted_of_the_way_costs_no_time_of_the_limit(monkeypatch):
