@@ -11,11 +11,11 @@ from torch import Generator, Tensor, nn
 from ..acquisition import Acquisition
 from ..coils import root_sum_of_squares
 from ..nn.level import or_one
+from ..nn.logarithms import weights_and_logarithms
 from ..operators import encoding
 from ..optim import Optimizer
 
 _RATE, _LOGARITHMIC_RATE = 1e-4, 3e-2  # of Adam, for weights and for logarithms of penalties and thresholds
-_LOGARITHMS = ("alpha", "beta", "theta", "eta")
 _FRACTION = 0.25  # of what may be hidden that is hidden in each step
 _PARTS = 4
 _MIDDLE = 1  # columns on either side of the centre that are never hidden, or samples in each direction
@@ -112,8 +112,6 @@ def _ratio(e: Tensor, y: Tensor, p: int) -> Tensor:
 
 
 def _optimizer(network: nn.Module) -> Optimizer:
-    named = list(network.named_parameters())
-    logarithms = [p for name, p in named if name.split(".")[-1] in _LOGARITHMS]
-    weights = [p for name, p in named if name.split(".")[-1] not in _LOGARITHMS]
+    weights, logarithms = weights_and_logarithms(network)
     groups = [{"params": weights, "lr": _RATE}, {"params": logarithms, "lr": _LOGARITHMIC_RATE}]
     return Optimizer([group for group in groups if group["params"]], rule="adam")

@@ -10,12 +10,12 @@ from typing import Any
 from torch import nn
 
 from ..errors import ArgumentError
+from ..nn.logarithms import weights_and_logarithms
 from ..optim import Optimizer
 from ..recon.card import ModelCard
 from ..recon.weights import NETWORKS, load_network
 
 SHIPPED = "shipped"  # the weights that come with the package
-LOGARITHMS = ("alpha", "beta", "theta", "eta")  # of penalties and thresholds
 
 
 def make_network(name: str, options: Mapping[str, Any], seed: int = 0) -> nn.Module:
@@ -66,8 +66,6 @@ def _check_name(name: str) -> None:
 
 def make_optimizer(network: nn.Module, rule: str, lr: float) -> Optimizer:
     """Our optimizer on all parameters; logarithms of penalties and thresholds take ten times the steps of weights."""
-    named = list(network.named_parameters())
-    logarithms = [p for name, p in named if name.split(".")[-1] in LOGARITHMS]
-    weights = [p for name, p in named if name.split(".")[-1] not in LOGARITHMS]
+    weights, logarithms = weights_and_logarithms(network)
     groups = [{"params": weights, "lr": lr}, {"params": logarithms, "lr": 10 * lr}]
     return Optimizer([group for group in groups if group["params"]], rule=rule, lr=lr)
