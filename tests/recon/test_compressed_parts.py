@@ -345,3 +345,18 @@ def test_two_coils_that_see_the_same_are_as_good_as_one(turns):
     found = [make_method("tv", lam="0.01max", tolerance=0, max_iterations=150).solve(a) for a in (one, two)]
     torch.testing.assert_close(found[0].image, found[1].image, rtol=0, atol=2e-3 * float(found[0].image.abs().max()))
     assert found[0].objective[0] == pytest.approx(found[1].objective[0], rel=1e-4)
+
+
+def test_each_pixel_is_shrunk_by_its_own_weight():
+    h, c = draw(5, 1, 9, 8), torch.rand(9, 8, generator=torch.Generator().manual_seed(2)) + 0.1
+    length = functools.partial(torch.linalg.vector_norm, dim=0, keepdim=True)
+
+    def by_hand(z, size, t):
+        return (1 - t * c / size(z)).clamp_min(0)
+
+    x = draw(1, 9, 8)
+    torch.testing.assert_close(TV(x, c).shrinkage(h[:2], 0.7), by_hand(h[:2], length, 0.7))
+    torch.testing.assert_close(TV(x, c, None).shrinkage(h[:2], 0.7), by_hand(h[:2], torch.abs, 0.7))
+    found = TGV(x, c).shrinkage(h, 0.7)
+    torch.testing.assert_close(found[:1], by_hand(h[:2], length, 0.7))
+    torch.testing.assert_close(found[2:3], by_hand(h[2:], length, 1.4))
