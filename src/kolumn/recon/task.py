@@ -17,8 +17,8 @@ from ..operators import encoding
 from ..shapes import COIL, PHASE, PLANE
 from ..solvers import SplitIterate, al_p2, conjugate_gradients, pogm, start_split
 from ..solvers.al_p2 import MU
-from .metric import MU as METRIC_MU
-from .metric import Metric, MetricStep, find_metric
+from .kspace_metric import MU as METRIC_MU
+from .kspace_metric import Metric, MetricStep, find_metric
 from .penalty import Penalty, ProximalPenalty, SplitPenalty
 from .sets import join_sets
 
@@ -49,9 +49,9 @@ class Task:
 
     Penalties that can be split are minimised by :func:`kolumn.solvers.al_p2`. One coil that sees everything alike makes
     A^H A = F^H M F, and then the data need no copy. Several coils with whole columns skipped get a metric of k-space,
-    :mod:`kolumn.recon.metric`, if K^H K is diagonal there as it is for total variation. The other penalties, whose
-    proximal map has a closed form, are minimised by :func:`kolumn.solvers.pogm`, with lambda falling from a large value
-    to its own (continuation: Hale, Yin and Zhang, 2008, doi:10.1137/070698920). Where that map is random (cycle
+    :mod:`kolumn.recon.kspace_metric`, if K^H K is diagonal there as it is for total variation. The other penalties,
+    whose proximal map has a closed form, are minimised by :func:`kolumn.solvers.pogm`, with lambda falling from a large
+    value to its own (continuation: Hale, Yin and Zhang, 2008, doi:10.1137/070698920). Where that map is random (cycle
     spinning), the image is a running average.
 
     Attributes:

@@ -8,8 +8,8 @@ import torch
 
 from kolumn.acquisition import acquire
 from kolumn.operators import encoding
-from kolumn.recon import metric as metric_module
-from kolumn.recon.metric import Metric, MetricStep, diagonal, find_metric, largest_eigenvalue
+from kolumn.recon import kspace_metric as metric_module
+from kolumn.recon.kspace_metric import Metric, MetricStep, diagonal, find_metric, largest_eigenvalue
 from kolumn.recon.task import Task
 from kolumn.recon.tgv import TGV
 from kolumn.recon.tv import TV
