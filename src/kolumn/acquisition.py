@@ -132,7 +132,7 @@ def _check_maps(maps: Tensor | None, kspace: Tensor) -> None:
         raise ArgumentError(
             f"maps are {shape_text(maps)} and kspace is {shape_text(kspace)}; coil, y and x must be the same"
         )
-    if not torch.isfinite(torch.view_as_real(maps)).all():
+    if not _all_finite(maps):
         raise ArgumentError("maps hold NaN or infinity; estimate them again, or replace those pixels by 0")
 
 
@@ -216,7 +216,7 @@ def acquire(
         geometry=geometry,
     )
     for name, x in (("noise", result.noise), ("calibration", result.calibration)):
-        if x is not None and not torch.isfinite(torch.view_as_real(x)).all():
+        if x is not None and not _all_finite(x):
             raise ArgumentError(f"{name} holds NaN or infinity; leave it out, or convert the file again")
     if not bool(m.any()):
         raise ArgumentError("the mask samples nothing: every entry is 0")
@@ -242,9 +242,15 @@ def _like(name: str, x: Any, k: Tensor) -> Tensor | None:
     return None if x is None else as_complex(name, x).to(k.device, k.dtype)
 
 
+def _all_finite(x: Tensor) -> bool:
+    """Whether there is no NaN or infinity; a sum, which is fast, tells unless it overflows."""
+    parts = torch.view_as_real(x.resolve_conj())
+    return bool(torch.isfinite(parts.sum())) or bool(torch.isfinite(parts).all())
+
+
 def _check_values(k: Tensor) -> None:
-    bad = int((~torch.isfinite(torch.view_as_real(k))).any(-1).sum())
-    if bad:
+    if not _all_finite(k):
+        bad = int((~torch.isfinite(k)).sum())
         raise ArgumentError(
             f"kspace holds NaN or infinity in {bad} of {k.numel()} samples; replace them by 0 or convert the file again"
         )

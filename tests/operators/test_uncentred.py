@@ -39,7 +39,7 @@ def test_it_is_the_same_problem(shape, kind, n_sets):
 @pytest.mark.parametrize("kind", [COLUMNS, SAMPLES, BY_COIL], ids=["columns", "samples", "by coil"])
 @pytest.mark.parametrize("n_sets", [1, 2])
 def test_normal_is_the_same_in_blocks(n_sets, kind, block, monkeypatch):
-    monkeypatch.setattr(uncentred, "_BLOCK", block)
+    monkeypatch.setattr(uncentred, "CACHED", block)
     acquisition, x = problem((6, 7), kind, n_sets)
     A = encoding(acquisition)
     torch.testing.assert_close(A.uncentred.normal(x), A.adjoint(A.forward(x)), rtol=1e-12, atol=1e-12)

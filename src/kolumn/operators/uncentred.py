@@ -13,7 +13,7 @@ from ..fourier import ifft1
 from ..shapes import COIL, PHASE, PLANE, READOUT
 from .coils import Coils
 
-_BLOCK = 200_000  # samples that stay in a core's cache together with their maps, 1.6 MB of complex64
+CACHED = 200_000  # samples that stay in a core's cache together with their maps, 1.6 MB of complex64
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ class Uncentred:
 
 
 def _blocks(n: int, elements: int, device: torch.device) -> list[slice]:
-    """Slices of an axis of length n that hold about _BLOCK of the elements each; one where caches do not matter."""
-    count = 1 if device.type != "cpu" else min(n, max(1, round(elements / _BLOCK)))
+    """Slices of an axis of length n that hold about CACHED of the elements each; one where caches do not matter."""
+    count = 1 if device.type != "cpu" else min(n, max(1, round(elements / CACHED)))
     step = -(-n // count)
     return [slice(i, min(i + step, n)) for i in range(0, n, step)]

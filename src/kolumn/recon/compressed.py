@@ -133,7 +133,7 @@ class CompressedSensing(ABC):
 
     def _solve(self, entry: Acquisition, unit: str, history: bool) -> Outcome:
         clock = Clock(self.seconds)
-        if not bool((entry.kspace != 0).any()):  # an empty slice of a volume
+        if not bool(torch.count_nonzero(entry.kspace)):  # an empty slice of a volume
             return _nothing(entry)
         entry, penalty = self.problem(entry)
         task = Task(entry, penalty)

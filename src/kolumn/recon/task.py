@@ -13,7 +13,7 @@ from torch import Tensor
 from ..acquisition import Acquisition
 from ..coils import root_sum_of_squares
 from ..errors import ConvergenceError
-from ..operators import encoding
+from ..operators import condensed, encoding
 from ..shapes import COIL, PHASE, PLANE
 from ..solvers import SplitIterate, al_p2, conjugate_gradients, pogm, start_split
 from ..solvers.al_p2 import MU
@@ -56,6 +56,7 @@ class Task:
 
     Attributes:
         A: the encoding operator.
+        G: A^H A, with fewer coils where that comes to the same.
         scale: the largest magnitude of A^H y before it was divided by it; lambda and x are in its unit.
         b: A^H y / scale.
         penalty: R.
@@ -68,6 +69,7 @@ class Task:
         self.scale = float(b.abs().max())
         self.b = b / self.scale if self.scale > 0 else b
         self.penalty = penalty(b)
+        self.G = condensed(self.A.uncentred)
         maps = self.A.coils.maps
         self._alike = maps.shape[0] == maps.shape[COIL] == 1 and bool((maps == maps.flatten()[0]).all())
 
@@ -75,7 +77,7 @@ class Task:
         """The state to start from: a few steps of SENSE, which for one coil are zero-filling."""
         x = self.b
         if not self._alike:
-            steps = conjugate_gradients(lambda v: self.A.normal(v) + _SENSE_LAM * v, self.b, _dot)
+            steps = conjugate_gradients(lambda v: self.G.normal(v) + _SENSE_LAM * v, self.b, _dot)
             *_, (x, _) = islice(steps, _SENSE_STEPS)
         return self._state(self.penalty.embed(x), _FROM * self.penalty.size)
 
@@ -94,7 +96,7 @@ class Task:
         return State(u, one, split, lam)
 
     def _normal(self, u: Tensor) -> Tensor:
-        return self.penalty.embed(self.A.normal(self.penalty.image(u)))
+        return self.penalty.embed(self.G.normal(self.penalty.image(u)))
 
     def iterates(self, lam: float, state: State) -> Iterator[State]:
         """The way down from a state."""
@@ -129,7 +131,7 @@ class Task:
             return penalty.prox(v, now * float(step))
 
         mean = state.u
-        steps = pogm(lambda x: self.A.normal(x) - self.b, prox, state.u, 1.0, _dot)
+        steps = pogm(lambda x: self.G.normal(x) - self.b, prox, state.u, 1.0, _dot)
         for n, (x, residual) in enumerate(steps):
             if not penalty.random:
                 yield State(x, residual, None, now)
@@ -146,8 +148,12 @@ class Task:
     def misfit(self, u: Tensor, mask: Tensor | None = None) -> float:
         """||M (A x - y)||^2 in the units of the data, with M the mask or another one; summed in double precision."""
         A = self.A.uncentred
-        k = A.forward(self.penalty.image(u)).sub_(self._y, alpha=1 / self.scale)
-        k *= A.turn_mask(self.A.sampling.mask if mask is None else mask)
+        k, y = A.forward(self.penalty.image(u)), self._y
+        seen = A.turn_mask(self.A.sampling.mask if mask is None else mask)
+        if seen.numel() == seen.shape[PHASE]:  # whole columns: the others need not be looked at
+            columns = seen.flatten().nonzero()[:, 0]
+            k, y, seen = k[..., columns], y[..., columns], seen[..., columns]
+        k = k.sub_(y, alpha=1 / self.scale).mul_(seen)
         return self.scale**2 * float(torch.view_as_real(k).square().sum(dtype=torch.float64))
 
     def objective(self, u: Tensor, lam: float) -> float:
@@ -161,7 +167,7 @@ class Task:
 
 
 def _dot(a: Tensor, b: Tensor) -> Tensor:
-    return (a.real * b.real + a.imag * b.imag).sum()
+    return torch.dot(torch.view_as_real(a).flatten(), torch.view_as_real(b).flatten())
 
 
 def diverged(lam: str | float) -> ConvergenceError:
