@@ -38,7 +38,7 @@ def test_it_is_a_h_a_with_fewer_coils(n_coils, n_sets, most):
     A = operator(n_coils=n_coils, n_sets=n_sets)
     G = condensed(A)
     assert isinstance(G, Condensed)
-    assert max(block.coils.maps.shape[1] for block in G.blocks) <= most
+    assert max(block.coils.maps.shape[1] for _, block in G.blocks) <= most
     assert difference(A, image(A)) < 2e-5
 
 
@@ -46,10 +46,10 @@ def test_what_is_left_out_is_no_more_than_promised_and_no_less_than_allowed():
     A = operator(n_coils=12)
     G = condensed(A)
     assert isinstance(G, Condensed)
-    kept = torch.cat([block.coils.maps.abs().square().sum(1) for block in G.blocks], 1)
+    kept = torch.cat([block.coils.maps.abs().square().sum(1) for _, block in G.blocks], 1)
     lost = A.coils.maps.abs().square().sum(1) - kept
     assert float(lost.max()) < LIMIT + 1e-6
-    fewest = [block.coils.maps[:, :1].abs().square().amax() for block in G.blocks]
+    fewest = [block.coils.maps[:, :1].abs().square().amax() for _, block in G.blocks]
     assert min(fewest) > LIMIT / 12
 
 
@@ -88,7 +88,7 @@ def test_rows_that_see_nothing_need_one_coil():
     A.coils.maps[..., 32:, :] = 0
     G = condensed(A)
     assert isinstance(G, Condensed)
-    assert G.blocks[-1].coils.maps.shape[1] == 1
+    assert G.blocks[-1][1].coils.maps.shape[1] == 1
     assert difference(A, image(A)) < 2e-5
 
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ..shapes import COIL, PHASE, READOUT
 from .coils import Coils
-from .uncentred import CACHED, Uncentred
+from .uncentred import CACHED, Uncentred, by_rows
 
 _NEGLIGIBLE = 1000  # times the rounding error of a number: the squared magnitude that left-out maps may have
 _WORTH = 0.95  # of the coils: with more left, it stays as it was
@@ -21,15 +21,16 @@ class Condensed:
     """G, which is A^H A but for next to nothing; see :func:`condensed`.
 
     Attributes:
-        blocks: A of some rows, with their coils, from top to bottom.
+        blocks: rows and A of them, with their coils.
     """
 
-    blocks: tuple[Uncentred, ...]
+    blocks: tuple[tuple[slice, Uncentred], ...]
 
     def normal(self, image: Tensor) -> Tensor:
         """G x."""
-        parts = torch.split(image, [A.coils.maps.shape[READOUT] for A in self.blocks], READOUT)
-        return torch.cat([A.normal(part) for A, part in zip(self.blocks, parts, strict=True)], READOUT)
+        everything = slice(None)
+        parts = [(rows, A.part(everything, everything)) for rows, A in self.blocks]
+        return by_rows(image, self.blocks[0][1].coils.maps, parts)
 
 
 def condensed(A: Uncentred) -> Uncentred | Condensed:
@@ -62,7 +63,7 @@ def condensed(A: Uncentred) -> Uncentred | Condensed:
         return A
     shape = (n_sets, *maps.shape[1:COIL])
     blocks = _blocks(need.tolist(), n_sets * plane[1])
-    return Condensed(tuple(Uncentred(Coils(_part(mixed, n, part, shape)), mask) for part, n in blocks))
+    return Condensed(tuple((rows, Uncentred(Coils(_part(mixed, n, rows, shape)), mask)) for rows, n in blocks))
 
 
 def _part(mixed: Tensor, n: int, rows: slice, shape: tuple[int, ...]) -> Tensor:
@@ -78,7 +79,7 @@ def _needed(mixed: Tensor) -> Tensor:
     seen = mixed.real.new_zeros(mixed.shape[READOUT:])
     need = torch.full(seen.shape[:1], n_coils, device=seen.device)
     for coil in range(n_coils - 1):
-        seen += torch.view_as_real(mixed[:, coil]).square().sum((0, -1))
+        seen += mixed[:, coil].abs().square().sum(0)
         negligible = seen.amax(-1) <= limit
         if not bool(negligible.any()):
             break

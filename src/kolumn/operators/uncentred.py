@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -13,6 +14,7 @@ from ..fourier import ifft1
 from ..shapes import COIL, PHASE, PLANE, READOUT
 from .coils import Coils
 
+Part = Callable[[Tensor, Tensor | None], Tensor]  # of some rows, and where to write
 CACHED = 200_000  # samples that stay in a core's cache together with their maps, 1.6 MB of complex64
 
 
@@ -65,23 +67,28 @@ class Uncentred:
         elements = image[0].numel() * n_coils
         if self._columns:
             blocks = _blocks(image.shape[READOUT], elements, image.device)
-            return torch.cat([self._block(image, rows, slice(None)) for rows in blocks], READOUT)
+            return by_rows(image, self.coils.maps, [(rows, self.part(rows, slice(None))) for rows in blocks])
         blocks = _blocks(n_coils, elements, image.device)
-        first, *others = (self._block(image, slice(None), coils) for coils in blocks)
+        first, *others = (self.part(slice(None), coils)(image, None) for coils in blocks)
         for other in others:
             first = first + other
-        return first
+        return first.conj_physical()
 
-    def _block(self, image: Tensor, rows: slice, coils: slice) -> Tensor:
-        # conj(maps) F^H k = conj(maps F conj(k)): a second F, and no conjugate copy of the maps to be read.
-        maps = self.coils.maps[..., coils, rows, :]
-        mask = self._mask if self._mask.shape[COIL] == 1 else self._mask[..., coils, :, :]
-        k = torch.fft.fftn(Coils(maps).forward(image[..., rows, :]), dim=self.dims)
-        torch.view_as_real(k).flatten(-2).mul_(mask)  # real numbers: what is complex times real converts first
-        z = torch.fft.fftn(k, dim=self.dims)
-        if len(maps) > 1 or z.requires_grad:
-            return (maps * z).sum(COIL).conj_physical()
-        return z.mul_(maps[0]).sum(COIL)[None].conj_physical_()
+    def part(self, rows: slice, coils: slice) -> Part:
+        """conj(A^H A x) by some coils, of an image that has some of the rows only."""
+
+        def conjugate(image: Tensor, out: Tensor | None) -> Tensor:
+            # conj(maps) F^H k = conj(maps F conj(k)): a second F, and no conjugate copy of the maps to be read.
+            maps = self.coils.maps[..., coils, rows, :]
+            mask = self._mask if self._mask.shape[COIL] == 1 else self._mask[..., coils, :, :]
+            k = torch.fft.fftn(Coils(maps).forward(image), dim=self.dims)
+            torch.view_as_real(k).flatten(-2).mul_(mask)  # real numbers: what is complex times real converts first
+            z = torch.fft.fftn(k, dim=self.dims)
+            if len(maps) > 1 or z.requires_grad:
+                return torch.sum(maps * z, COIL, out=out)
+            return torch.sum(z.mul_(maps[0]), COIL, out=None if out is None else out[0])[None]
+
+        return conjugate
 
     @cached_property
     def dims(self) -> tuple[int, ...]:
@@ -109,6 +116,19 @@ class Uncentred:
             turns = (n // 2) * torch.arange(n, device=maps.device) % n / torch.tensor(n, dtype=torch.float64)
             ramps[dim] = torch.polar(torch.ones_like(turns), -2 * math.pi * turns)
         return (ramps[0][:, None] * ramps[1]).to(maps.dtype)
+
+
+def by_rows(image: Tensor, maps: Tensor, parts: Sequence[tuple[slice, Part]]) -> Tensor:
+    """The conjugate of what the parts make of their rows; written into one image where no gradient is wanted.
+
+    That saves a fifth of the time of A^H A against putting the rows together afterwards.
+    """
+    if image.requires_grad or maps.requires_grad:
+        return torch.cat([part(image[..., rows, :], None) for rows, part in parts], READOUT).conj_physical()
+    out = torch.empty(image.shape, dtype=torch.result_type(image, maps), device=image.device)
+    for rows, part in parts:
+        part(image[..., rows, :], out[..., rows, :])
+    return out.conj_physical_()
 
 
 def _blocks(n: int, elements: int, device: torch.device) -> list[slice]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple, Protocol, runtime_checkable
 
 import torch
@@ -83,23 +84,21 @@ def al_p2(normal: Map | None, invert: Map | Metric, steps: Steps, state: SplitIt
     x, U, V, h = state.x, state.U.clone(), state.V.clone(), state.h.clone()
     X: Tensor | None = None
     Gx: Tensor | None = None
+    metric: Metric | None = None
+    step: Map
     if isinstance(invert, Metric):
-        X = invert.start(x) if state.X is None else state.X.clone()
+        metric, X = invert, invert.start(x) if state.X is None else state.X.clone()
+        step = partial(invert.invert, X=X)
+    else:
+        step = invert
     while True:
         r, kept = steps.pull(h, U, V)
-        before, x = x, _inverted(invert, r, X)
+        before, x = x, step(r)
         G_before, Gx = Gx, None if normal is None else normal(x)
         residual = steps.push(h, U, V, x, before, Gx, kept)
-        if isinstance(invert, Metric) and Gx is not None and G_before is not None:
-            invert.watch(x, before, Gx, G_before)
+        if metric is not None and Gx is not None and G_before is not None:
+            metric.watch(x, before, Gx, G_before)
         yield SplitIterate(x, residual, U, V, h, X)
-
-
-def _inverted(invert: Map | Metric, r: Tensor, X: Tensor | None) -> Tensor:
-    if not isinstance(invert, Metric):
-        return invert(r)
-    assert X is not None
-    return invert.invert(r, X)
 
 
 @runtime_checkable
