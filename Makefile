@@ -11,7 +11,7 @@ demo: $(KOLUMN_INSTALLED)
 	$(BIN)/kolumn demo --overwrite
 
 test: $(TEST_INSTALLED)
-	$(BIN)/python -m pytest -m "not slow"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not slow" --numprocesses auto --maxprocesses 8 --dist loadscope
 
 test-slow: $(TEST_INSTALLED)
 	$(BIN)/python -m pytest -m slow

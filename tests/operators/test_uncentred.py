@@ -61,3 +61,21 @@ def test_turning_is_exact_in_single_precision_at_large_sizes():
     found = encoding(single).uncentred.turn(single.kspace)
     wanted = encoding(acquisition).uncentred.turn(acquisition.kspace)
     assert (found - wanted).norm() < 3e-7 * wanted.norm()
+
+
+@pytest.mark.parametrize("kind", [COLUMNS, SAMPLES], ids=["columns", "samples"])
+@pytest.mark.parametrize("n_sets", [1, 2])
+def test_gradients_flow_through_normal(n_sets, kind, monkeypatch):
+    monkeypatch.setattr(uncentred, "CACHED", 20)
+    acquisition, x = problem((6, 7), kind, n_sets)
+    A = encoding(acquisition).uncentred
+    wanted = A.normal(A.normal(x))
+    x.requires_grad_()
+    torch.view_as_real(A.normal(x)).square().sum().div(2).backward()
+    torch.testing.assert_close(x.grad, wanted, rtol=1e-12, atol=1e-12)
+
+
+def test_a_real_image_becomes_a_complex_one():
+    acquisition, x = problem((6, 7), COLUMNS)
+    A = encoding(acquisition).uncentred
+    torch.testing.assert_close(A.normal(x.real), A.normal(x.real + 0j))
