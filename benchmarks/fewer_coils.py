@@ -14,7 +14,7 @@ from collections.abc import Callable
 from unittest.mock import patch
 
 import torch
-from cs_problem import CASES, make_problem
+from cs_problem import CASES, SIZE, make_problem
 from side_by_side import machine, side_by_side
 
 from kolumn.operators import Condensed, condensed, encoding
@@ -40,16 +40,16 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     print(f"{machine()}; medians of {options.rounds}\n")
-    print("| coils | kept, mean | change | A^H A: all / ms | fewer / ms | times | tv: all / ms | fewer / ms | times |")
     tv = TotalVariation(lam="0.001max", tolerance=0, max_iterations=30, air=1)
+    print("| coils | kept, mean | change | A^H A: all / ms | fewer / ms | times | tv: all / ms | fewer / ms | times |")
     print("|---|---|---|---|---|---|---|---|---|")
     for n in map(int, options.coils.split(",")):
         CASES["more coils"] = (n, 4.0, 0.08, "tv")
         problem = make_problem("more coils")
         A = encoding(problem.acquisition).uncentred
         G = condensed(A)
-        blocks = G.blocks if isinstance(G, Condensed) else ((slice(0, 320), A),)
-        kept = sum(block.coils.maps.shape[1] * block.coils.maps.shape[2] for _, block in blocks) / 320
+        blocks = G.blocks if isinstance(G, Condensed) else ((slice(None), A),)
+        kept = sum(block.coils.maps.shape[1] * block.coils.maps.shape[2] for _, block in blocks) / SIZE
         x = problem.start[None]
         change = float((A.normal(x) - G.normal(x)).norm() / A.normal(x).norm())
         runs: dict[str, Callable[[], object]] = {

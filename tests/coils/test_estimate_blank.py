@@ -28,9 +28,10 @@ def test_a_blank_slice_is_blank_and_the_others_are_as_alone(method: str, two_thr
     scan, kspace = volume_with_a_blank_slice()
     image = reconstruct(scan, method=method)
     assert not image[1].any()
+    torch.set_num_threads(1)  # as each slice of the volume had; more round otherwise, and a U-Net amplifies that
     for i in (0, 2):
         alone = reconstruct(Acquisition(kspace[i], scan.mask), method=method)
-        assert torch.allclose(image[i], alone, rtol=1e-4, atol=1e-4 * float(alone.abs().max()))
+        assert torch.allclose(image[i], alone, rtol=0, atol=1e-5 * float(alone.abs().max()))
 
 
 def test_two_sets_of_maps_keep_their_axes_around_a_blank_slice() -> None:
