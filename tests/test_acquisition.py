@@ -27,6 +27,8 @@ def columns(*which, n=6):
 NAN = torch.full(K, math.nan)
 SOME_NAN = draw(*K)
 SOME_NAN[0, 0, 1], SOME_NAN[1, 2, 3] = math.inf, complex(0, math.nan)
+SPIKE = draw(*K)
+SPIKE[1, 2, 3] = complex(1, -3e38)
 ERRORS = {
     "one axis": (lambda: acquire(np.ones(4)), r"kspace is 4 of torch.complex64; wanted complex \(\*batch, coil"),
     "no axis": (lambda: acquire(3.0), r"kspace is a scalar of torch.complex64; wanted complex"),
@@ -39,6 +41,9 @@ ERRORS = {
     "some infinite": (lambda: acquire(SOME_NAN), r"kspace holds NaN or infinity in 2 of 144 samples"),
     "nan and a mask": (lambda: acquire(SOME_NAN, torch.ones(6)), r"kspace holds NaN or infinity in 2 of 144"),
     "all zero": (lambda: acquire(torch.zeros(K)), "kspace is all zero: there is nothing to reconstruct"),
+    "too large": (lambda: acquire(1e20 * draw(*K)), r"kspace goes up to 2\.\de\+20; wanted 1e-16 to 1e16, .*scale it"),
+    "too small": (lambda: acquire(1e-20 * draw(*K)), r"kspace goes up to 2\.\de-20; wanted 1e-16 to 1e16"),
+    "a spike": (lambda: acquire(SPIKE), r"kspace goes up to 3\.0e\+38; .* replace samples that are spoilt by 0"),
     "mask of another width": (
         lambda: acquire(draw(*K), torch.ones(7)),
         "mask has shape 1 x 7; wanted a mask .* that broadcasts to 3 x 8 x 6",

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from kolumn.operators import Coils, Condensed, condensed
-from kolumn.operators.condensed import _blocks
+from kolumn.operators.condensed import _blocks, _needed
 from kolumn.operators.uncentred import Uncentred
 from kolumn.phantoms import ARRAYS
 
@@ -53,6 +53,15 @@ def test_what_is_left_out_is_no_more_than_promised_and_no_less_than_allowed():
     assert min(fewest) > LIMIT / 12
 
 
+def test_what_is_left_out_is_negligible_together():
+    weak = (0.6 * LIMIT) ** 0.5
+    maps = torch.full((1, 4, 2, 5), weak, dtype=torch.complex64)  # coils of 0.6 each: one can go, two cannot
+    maps[:, 0, 1] = 0
+    maps[:, 3] = 1
+    assert _needed(maps).tolist() == [3, 2]
+    assert _needed(torch.cat([maps, maps])).tolist() == [4, 3]  # of two sets they count together
+
+
 def test_in_double_precision_it_is_closer():
     A = operator(dtype=torch.complex128, n_coils=24)
     assert isinstance(condensed(A), Condensed)
@@ -68,7 +77,10 @@ def test_a_series_has_its_maps_once_and_its_masks_each():
     assert difference(frames, x) < 2e-5
 
 
-@pytest.mark.parametrize("why", ["maps that are not smooth", "single samples", "a mask for each coil", "two coils"])
+WHYS = ["maps that are not smooth", "single samples", "a mask for each coil", "two coils", "maps for each image"]
+
+
+@pytest.mark.parametrize("why", WHYS)
 def test_all_coils_stay(why):
     A = operator(n_coils=2 if why == "two coils" else 8)
     maps, mask = A.coils.maps, A.centred_mask
@@ -79,6 +91,8 @@ def test_all_coils_stay(why):
         mask = torch.rand(45, 67, generator=g) < 0.4
     if why == "a mask for each coil":
         mask = torch.rand(8, 1, 67, generator=g) < 0.4
+    if why == "maps for each image":
+        maps = torch.stack([maps, maps.flip(1)], 1)
     A = Uncentred(Coils(maps), mask)
     assert condensed(A) is A
 
