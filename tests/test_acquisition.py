@@ -41,8 +41,11 @@ ERRORS = {
     "some infinite": (lambda: acquire(SOME_NAN), r"kspace holds NaN or infinity in 2 of 144 samples"),
     "nan and a mask": (lambda: acquire(SOME_NAN, torch.ones(6)), r"kspace holds NaN or infinity in 2 of 144"),
     "all zero": (lambda: acquire(torch.zeros(K)), "kspace is all zero: there is nothing to reconstruct"),
-    "too large": (lambda: acquire(1e20 * draw(*K)), r"kspace goes up to 2\.\de\+20; wanted 1e-16 to 1e16, .*scale it"),
-    "too small": (lambda: acquire(1e-20 * draw(*K)), r"kspace goes up to 2\.\de-20; wanted 1e-16 to 1e16"),
+    "too large": (
+        lambda: acquire(1e20 * draw(*K)),
+        r"kspace goes up to 2\.\de\+20; wanted 1e-22 to 1e\+16, .*scale it",
+    ),
+    "too small": (lambda: acquire(1e-23 * draw(*K)), r"kspace goes up to 2\.\de-23; wanted 1e-22 to"),
     "a spike": (lambda: acquire(SPIKE), r"kspace goes up to 3\.0e\+38; .* replace samples that are spoilt by 0"),
     "mask of another width": (
         lambda: acquire(draw(*K), torch.ones(7)),

@@ -13,7 +13,7 @@ from torch import Tensor
 from .errors import ArgumentError
 from .shapes import COIL, PHASE, READOUT, require_broadcast, shape_text
 
-_TOO_LARGE = 1e16  # its square over all samples of a scan is still a number in single precision
+_SMALLEST, _LARGEST = 1e-22, 1e16  # squares of these, summed over a scan, are numbers in single precision
 Vector = tuple[float, float, float]
 
 
@@ -201,7 +201,7 @@ def acquire(
         precision of ``kspace``.
 
     Raises:
-        ArgumentError: wrong shapes or types, NaN or infinity, numbers beyond 1e-16 to 1e16, or nothing sampled at all.
+        ArgumentError: wrong shapes or types, NaN or infinity, numbers beyond 1e-22 to 1e16, or nothing sampled at all.
     """
     k = as_complex("kspace", kspace)
     if k.ndim == 2:
@@ -263,10 +263,10 @@ def _check_values(k: Tensor) -> None:
         )
     if largest == 0:
         raise ArgumentError("kspace is all zero: there is nothing to reconstruct")
-    if not 1 / _TOO_LARGE < largest < _TOO_LARGE:
+    if not _SMALLEST < largest < _LARGEST:
         raise ArgumentError(
-            f"kspace goes up to {largest:.1e}; wanted 1e-16 to 1e16, where squares of single precision are numbers; "
-            "scale it, or replace samples that are spoilt by 0"
+            f"kspace goes up to {largest:.1e}; wanted {_SMALLEST:.0e} to {_LARGEST:.0e}, "
+            "whose squares single precision has; scale it, or replace samples that are spoilt by 0"
         )
 
 

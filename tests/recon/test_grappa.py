@@ -196,7 +196,7 @@ def test_with_maps_the_coils_are_combined_by_them():
     torch.testing.assert_close(both.abs(), parts.abs().square().sum(0).sqrt())
 
 
-@pytest.mark.parametrize("unit", [1e-24, 1e24])
+@pytest.mark.parametrize("unit", [1e-21, 1e15])
 def test_weights_do_not_depend_on_the_unit(unit):
     k = harmonics().to(torch.complex64)
     mask = columns(41, 2, 15)

@@ -79,7 +79,7 @@ def _needed(mixed: Tensor) -> Tensor:
     seen = mixed.real.new_zeros(mixed.shape[READOUT:])
     need = torch.full(seen.shape[:1], n_coils, device=seen.device)
     for coil in range(n_coils - 1):
-        seen += mixed[:, coil].abs().square().sum(0)
+        seen += torch.view_as_real(mixed[:, coil]).square().sum((0, -1))  # far faster than abs
         negligible = seen.amax(-1) <= limit
         if not bool(negligible.any()):
             break

@@ -152,8 +152,9 @@ class Task:
         seen = A.turn_mask(self.A.sampling.mask if mask is None else mask)
         if seen.numel() == seen.shape[PHASE]:  # whole columns: the others need not be looked at
             columns = seen.flatten().nonzero()[:, 0]
-            k, y, seen = k[..., columns], y[..., columns], seen[..., columns]
-        k = k.sub_(y, alpha=1 / self.scale).mul_(seen)
+            k = k[..., columns].sub_(y[..., columns], alpha=1 / self.scale)
+        else:
+            k = k.sub_(y, alpha=1 / self.scale).mul_(seen)
         return self.scale**2 * float(torch.view_as_real(k).square().sum(dtype=torch.float64))
 
     def objective(self, u: Tensor, lam: float) -> float:
