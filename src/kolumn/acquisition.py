@@ -85,6 +85,12 @@ class Acquisition:
         """Whether whole columns were skipped, so that the readout axis is fully sampled."""
         return self.mask.shape[READOUT] == 1
 
+    @property
+    def one_encoding(self) -> bool:
+        """Whether all entries of the batch have the same maps, if any, and the same mask."""
+        maps = () if self.maps is None else self.maps.shape[self.maps.ndim > self.kspace.ndim : COIL]
+        return all(n == 1 for n in (*maps, *self.mask.shape[:COIL]))
+
     def to(self, device: str | torch.device) -> Acquisition:
         """The same acquisition on another device."""
 

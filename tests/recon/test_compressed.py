@@ -18,7 +18,7 @@ from kolumn.operators import Condensed, Wavelet, encoding
 from kolumn.operators.uncentred import Uncentred
 from kolumn.phantoms import ARRAYS, anatomy, phantom, shepp_logan, simulate, smooth_phase
 from kolumn.prox import total_variation, wavelet_norm
-from kolumn.recon import METHODS, CompressedSensing, TotalVariation, make_method, reconstruct, task
+from kolumn.recon import METHODS, CompressedSensing, TotalVariation, encoded, make_method, reconstruct
 from kolumn.recon.choose import _floor as floor
 from kolumn.recon.holdout import hide
 from kolumn.recon.penalty import ProximalPenalty
@@ -371,7 +371,7 @@ def test_fewer_coils_reach_the_same_minimum(name, monkeypatch):
     method = make_method(name, lam="0.003max", tolerance=0, max_iterations=200)
     assert isinstance(Task(*method.problem(acq)).G, Condensed)
     found = method.solve(acq)
-    monkeypatch.setattr(task, "condensed", lambda A: A)
+    monkeypatch.setattr(encoded, "condensed", lambda A: A)
     assert isinstance(Task(*method.problem(acq)).G, Uncentred)
     wanted = method.solve(acq)
     assert found.objective[0] == pytest.approx(wanted.objective[0], rel=1e-6)

@@ -18,6 +18,7 @@ from ..errors import ArgumentError
 from ..shapes import COIL, shape_text
 from .choose import choose_lam
 from .clock import Clock
+from .encoded import Encoded, encode
 from .parallel import parallel_map
 from .penalty import Penalty
 from .solution import SEARCHING, Progress, Solution
@@ -119,7 +120,8 @@ class CompressedSensing(ABC):
         unit = unit_of(parse_strength(self.lam), acquisition)
         places = list(product(*(range(n) for n in batch)))
         entries = (acquisition.entry(*place) if place else acquisition for place in places)
-        done = list(parallel_map(lambda entry: self._solve(entry, unit, history), entries))
+        encoded = self._encoded(acquisition, *places[0])
+        done = list(parallel_map(lambda entry: self._solve(entry, unit, history, encoded), entries))
         image = torch.stack([d.image for d in done]).reshape(*batch, *done[0].image.shape)
         return Solution(
             image,
@@ -131,12 +133,21 @@ class CompressedSensing(ABC):
             tuple(d.history for d in done) if history else (),
         )
 
-    def _solve(self, entry: Acquisition, unit: str, history: bool) -> Outcome:
+    def _encoded(self, acquisition: Acquisition, *place: int) -> Encoded | None:
+        """The operator of all entries, where it is the same and known before the data are looked at."""
+        changed = not self.PIXELWISE and self.air < 1  # by what each of them shows of air
+        if acquisition.maps is None or changed or not acquisition.one_encoding:
+            return None
+        entry = acquisition.entry(*place) if place else acquisition
+        assert entry.maps is not None
+        return encode(replace(entry, maps=scale_maps(entry.maps)))
+
+    def _solve(self, entry: Acquisition, unit: str, history: bool, encoded: Encoded | None) -> Outcome:
         clock = Clock(self.seconds)
         if not bool(torch.count_nonzero(entry.kspace)):  # an empty slice of a volume
             return _nothing(entry)
         entry, penalty = self.problem(entry)
-        task = Task(entry, penalty)
+        task = Task(entry, penalty, encoded)
         if not task.scale > 0:  # maps that see nothing
             return _nothing(entry)
         size = unit_size(unit, entry, task.scale) / task.scale

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import cached_property
 from itertools import islice
 from typing import NamedTuple
@@ -13,12 +14,12 @@ from torch import Tensor
 from ..acquisition import Acquisition
 from ..coils import root_sum_of_squares
 from ..errors import ConvergenceError
-from ..operators import condensed, encoding
 from ..shapes import COIL, PHASE, PLANE
 from ..solvers import SplitIterate, al_p2, conjugate_gradients, pogm, start_split
 from ..solvers.al_p2 import MU
+from .encoded import Encoded, encode
 from .kspace_metric import MU as METRIC_MU
-from .kspace_metric import Metric, MetricStep, find_metric
+from .kspace_metric import Metric, MetricStep
 from .penalty import Penalty, ProximalPenalty, SplitPenalty
 from .sets import join_sets
 
@@ -55,23 +56,24 @@ class Task:
     spinning), the image is a running average.
 
     Attributes:
-        A: the encoding operator.
+        A: the encoding operator; that of the acquisition, unless another task's is given, ``encoded``.
         G: A^H A, with fewer coils where that comes to the same.
         scale: the largest magnitude of A^H y before it was divided by it; lambda and x are in its unit.
         b: A^H y / scale.
         penalty: R.
     """
 
-    def __init__(self, acquisition: Acquisition, penalty: Callable[[Tensor], Penalty]) -> None:
-        self.A = encoding(acquisition)
+    def __init__(
+        self, acquisition: Acquisition, penalty: Callable[[Tensor], Penalty], encoded: Encoded | None = None
+    ) -> None:
+        self._encoded = encoded or encode(acquisition)
+        self.A, self.G = self._encoded.A, self._encoded.G
         self._y = self.A.uncentred.turn(acquisition.kspace)
         b = self.A.uncentred.adjoint(self._y)
         self.scale = float(b.abs().max())
         self.b = b / self.scale if self.scale > 0 else b
         self.penalty = penalty(b)
-        self.G = condensed(self.A.uncentred)
-        maps = self.A.coils.maps
-        self._alike = maps.shape[0] == maps.shape[COIL] == 1 and bool((maps == maps.flatten()[0]).all())
+        self._alike = self._encoded.alike
 
     def begin(self) -> State:
         """The state to start from: a few steps of SENSE, which for one coil are zero-filling."""
@@ -118,9 +120,8 @@ class Task:
 
     @cached_property
     def _metric(self) -> Metric | None:
-        """Of one image in several coils, all with the same columns skipped: the same for each lambda."""
-        columns = self.A.uncentred.dims == (PHASE,) and self.A.sampling.mask.numel() == self.b.shape[PHASE]
-        return find_metric(self.A.uncentred) if columns and self.b.ndim == 3 and not self._alike else None
+        """Its own, since it may grow; the same for each lambda."""
+        return self._encoded.metric and replace(self._encoded.metric)
 
     def _proximal(self, penalty: ProximalPenalty, lam: float, state: State) -> Iterator[State]:
         now = state.lam
