@@ -53,7 +53,7 @@ def test_slices_share_it_and_are_as_if_alone(name, factor, found):
     together = method.solve(acq)
     assert found == [6]
     for i, image in enumerate(together.image):
-        alone = method.solve(acquire(kspace[i], mask(), factor * maps))
+        alone = method.solve(acquire(kspace[i], mask(), maps))  # whose factor does not matter
         assert (image - alone.image).norm() <= 2e-5 * alone.image.norm()  # threads may sum in another order
         assert together.objective[i] == pytest.approx(alone.objective[0], rel=1e-4)
 
