@@ -14,6 +14,7 @@ FLOORS = {
     "shapes": 0,
     "acquisition": 1,
     "fourier": 1,
+    "parallel": 1,
     "operators": 2,
     "masks": 2,
     "coils": 2,

@@ -13,7 +13,7 @@ from ..coils import MAPS
 from ..errors import ArgumentError
 from ..io import Scan, read_maps
 from ..masks import from_file
-from ..recon.parallel import parallel_map
+from ..parallel import parallel_map
 from ..recon.prepare import finish, prepare
 from ..report.account import Account
 from ..report.series import stack

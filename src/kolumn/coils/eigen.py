@@ -5,13 +5,16 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from ..native import native_eigenvectors
+
 
 def dominant_eigenvector(M: Tensor, squarings: int = 6) -> tuple[Tensor, Tensor]:
     """Eigenvector of the largest eigenvalue of each matrix, by repeated squaring.
 
     M^(2^k) tends to lambda^(2^k) v v^H: six squarings do the work of 64 power iterations, and a batched product is much
     faster than as many calls of an eigensolver. Where the two largest eigenvalues are close the answer lies in
-    their common plane, so this suits what has one clear direction.
+    their common plane, so this suits what has one clear direction. Compiled where that was possible, see
+    :mod:`kolumn.native`.
 
     Args:
         M: complex Hermitian positive semidefinite (..., n, n).
@@ -20,6 +23,9 @@ def dominant_eigenvector(M: Tensor, squarings: int = 6) -> tuple[Tensor, Tensor]
     Returns:
         tuple: v of unit norm (..., n), and its Rayleigh quotient v^H M v (...). Both are 0 where M is 0.
     """
+    compiled = native_eigenvectors(M, squarings)
+    if compiled is not None:
+        return compiled
     power = M
     for _ in range(squarings):
         power = power / _trace(power)[..., None, None]

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from ..errors import ArgumentError, CalibrationError
+from ..parallel import parallel_map
 from ..shapes import COIL, shape_text
 from .eigen import deflate, dominant_eigenvector
 from .phase import align, first_virtual_coil
@@ -105,13 +106,17 @@ def _eigenmaps(
     body = torch.empty(n_maps, ny, nx, dtype=torch.bool, device=coupling.device)
     # A few rows at a time: the matrices of all pixels together would be coil times larger than the coil images.
     step = max(1, math.ceil(2**17 / (nx * n * n)))
-    for y in range(0, ny, step):
+
+    def block(y: int) -> None:
         M = (Ey[y : y + step] @ rows).reshape(-1, nx, n, n)
         for i in range(n_maps):
             v, value = dominant_eigenvector(M)
             M = deflate(M, v, value) if n_maps > 1 else M
             maps[i, :, y : y + step] = align(v, reference).permute(2, 0, 1)
             body[i, y : y + step] = value > crop
+
+    for _ in parallel_map(block, range(0, ny, step)):
+        pass
     return maps, body
 
 

@@ -43,7 +43,7 @@ def estimate_maps(acquisition: Acquisition, method: str = "espirit", **options: 
     shape = (k.shape[-2], k.shape[-1])
     places = list(product(*(range(n) for n in batch)))
     entries = [acquisition.entry(*index) for index in places]
-    blank = [len(entries) > 1 and not bool((entry.kspace != 0).any()) for entry in entries]
+    blank = [len(entries) > 1 and not bool(torch.count_nonzero(entry.kspace)) for entry in entries]
     if all(blank):
         raise CalibrationError("k-space is all zero; there is nothing to estimate maps from")
     found = [

@@ -3,8 +3,9 @@
 ``hatch_build.py`` compiles ``kernels.c`` when the package is built or installed, and is silent where that fails.
 """
 
+from .eigen import native_eigenvectors
 from .library import library
 from .tv import NativeTV, native_tv
 from .wavelet import native_wavelet
 
-__all__ = ["NativeTV", "library", "native_tv", "native_wavelet"]
+__all__ = ["NativeTV", "library", "native_eigenvectors", "native_tv", "native_wavelet"]

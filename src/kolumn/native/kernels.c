@@ -1,13 +1,18 @@
-/* Steps that torch takes in many passes over memory, in one or a few: of total variation (tv.py has the equations) and
-   of orthogonal wavelets (kolumn/operators/wavelet.py has theirs).
+/* Steps that torch takes in many passes over memory, in one or a few: of total variation (tv.py has the equations),
+   of orthogonal wavelets (kolumn/operators/wavelet.py has theirs), and of small matrices (kolumn/coils/eigen.py).
 
    Complex numbers are pairs of floats, images are contiguous (ny, nx), fields (2, ny, nx) with y first. */
 
 #include <math.h>
 #include <stdlib.h>
 
+/* Compiled twice where that pays, with all that it calls: for processors of any maker with AVX2 and FMA, and for all. */
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
-#define EACH_CPU __attribute__((target_clones("arch=skylake-avx512", "arch=haswell", "default")))
+#if __GNUC__ >= 12
+#define EACH_CPU __attribute__((flatten, target_clones("arch=x86-64-v3", "default")))
+#else
+#define EACH_CPU __attribute__((flatten, target_clones("avx2", "default")))
+#endif
 #else
 #define EACH_CPU
 #endif
@@ -74,7 +79,7 @@ static inline void follow(float *h, const float *s, const float *here, const flo
 
 /* h += a (D x - s h), U += a (x - G - U), V += a mu / (1 + mu) (G - V) with G = A^H A x; without the last two where
    G is NULL. energies: ||x - before||^2 and ||x||^2. -1: no memory. */
-EACH_CPU int kolumn_tv_push(float *h, float *U, float *V, const float *x, const float *before, const float *G,
+int kolumn_tv_push(float *h, float *U, float *V, const float *x, const float *before, const float *G,
                             const float *c, float a, float mu, float t, long ny, long nx, double *energies) {
     long row = 2 * nx;
     float *h_x = h + ny * row, slow = a * mu / (1 + mu);
@@ -235,8 +240,102 @@ EACH_CPU int kolumn_wavelet(float *image, long ny, long nx, const float *h, long
         long level = adjoint ? levels - 1 - i : i;
         long rows = ny, columns = nx;
         for (long k = 0; k < level; k++) rows = (rows + 1) / 2, columns = (columns + 1) / 2;
-        (adjoint ? synthesise : analyse)(image, nx, rows, columns, h, p, work, work + 2 * ny * nx);
+        if (adjoint)
+            synthesise(image, nx, rows, columns, h, p, work, work + 2 * ny * nx);
+        else
+            analyse(image, nx, rows, columns, h, p, work, work + 2 * ny * nx);
     }
     free(work);
+    return 0;
+}
+
+/* Dominant eigenvectors. Sixteen matrices at a time, one in each lane: A[2 i n + 2 j] has the real parts of the entries
+   (i, j), and the lanes after it the imaginary parts. */
+
+#define LANES 16
+typedef float lanes[LANES];
+
+/* out = A over its trace, or A where that is not positive. */
+static inline void normalise(const lanes *A, long n, lanes *out) {
+    lanes factor = {0};
+    for (long i = 0; i < n; i++)
+        for (int p = 0; p < LANES; p++) factor[p] += A[2 * i * (n + 1)][p];
+    for (int p = 0; p < LANES; p++) factor[p] = factor[p] > 0 ? 1 / factor[p] : 1;
+    for (long e = 0; e < 2 * n * n; e++)
+        for (int p = 0; p < LANES; p++) out[e][p] = A[e][p] * factor[p];
+}
+
+/* B = A A for Hermitian A: what is above the diagonal tells what is below. */
+static inline void square(const lanes *A, long n, lanes *B) {
+    for (long i = 0; i < n; i++)
+        for (long j = i; j < n; j++) {
+            lanes rr = {0}, ii = {0}, ri = {0}, ir = {0}; /* four sums, so that none waits for another */
+            for (long k = 0; k < n; k++) {
+                const lanes *a = A + 2 * (i * n + k), *b = A + 2 * (k * n + j);
+                for (int p = 0; p < LANES; p++) {
+                    rr[p] += a[0][p] * b[0][p];
+                    ii[p] += a[1][p] * b[1][p];
+                    ri[p] += a[0][p] * b[1][p];
+                    ir[p] += a[1][p] * b[0][p];
+                }
+            }
+            lanes *here = B + 2 * (i * n + j), *mirrored = B + 2 * (j * n + i);
+            for (int p = 0; p < LANES; p++) {
+                here[0][p] = mirrored[0][p] = rr[p] - ii[p];
+                here[1][p] = i == j ? 0 : ri[p] + ir[p];
+            }
+            for (int p = 0; p < LANES; p++) mirrored[1][p] = -here[1][p];
+        }
+}
+
+/* The longest column of a matrix that has become v v^H, of unit norm. */
+static inline void column(const lanes *A, long n, long p, float *v) {
+    long best = 0;
+    for (long i = 1; i < n; i++)
+        if (A[2 * i * (n + 1)][p] > A[2 * best * (n + 1)][p]) best = i;
+    float energy = 0;
+    for (long i = 0; i < 2 * n; i++) {
+        v[i] = A[2 * (i / 2 * n + best) + i % 2][p];
+        energy += v[i] * v[i];
+    }
+    float norm = energy > 0 ? sqrtf(energy) : 1;
+    for (long i = 0; i < 2 * n; i++) v[i] /= norm;
+}
+
+/* v^H M v */
+static inline float quotient(const float *M, const float *v, long n) {
+    float sum = 0;
+    for (long i = 0; i < n; i++) {
+        float re = 0, im = 0;
+        for (long j = 0; j < n; j++, M += 2) {
+            re += M[0] * v[2 * j] - M[1] * v[2 * j + 1];
+            im += M[0] * v[2 * j + 1] + M[1] * v[2 * j];
+        }
+        sum += v[2 * i] * re + v[2 * i + 1] * im;
+    }
+    return sum;
+}
+
+/* v (count, n) of unit norm and v^H M v (count) of Hermitian M (count, n, n), by so many squarings. -1: no memory. */
+EACH_CPU int kolumn_eigenvectors(const float *M, long count, long n, long squarings, float *v, float *values) {
+    long size = 2 * n * n;
+    lanes *A = malloc(sizeof(lanes) * 2 * size), *B = A + size;
+    if (A == NULL) return -1;
+    for (long start = 0; start < count; start += LANES) {
+        long there = count - start < LANES ? count - start : LANES;
+        for (long e = 0; e < size; e++)
+            for (long p = 0; p < LANES; p++) B[e][p] = p < there ? M[(start + p) * size + e] : 0;
+        normalise(B, n, A);
+        for (long s = 0; s < squarings; s++) {
+            square(A, n, B);
+            normalise(B, n, A);
+        }
+        for (long p = 0; p < there; p++) {
+            float *found = v + 2 * n * (start + p);
+            column(A, n, p, found);
+            values[start + p] = quotient(M + (start + p) * size, found, n);
+        }
+    }
+    free(A);
     return 0;
 }

@@ -114,5 +114,5 @@ def measure(acquisition: Acquisition) -> dict[str, list[float]]:
     """Each of MEASURES of each entry of a batch; those that are blank have no say."""
     batch = acquisition.kspace.shape[:COIL]
     entries = [acquisition.entry(*i) if i else acquisition for i in product(*map(range, batch))]
-    entries = [entry for entry in entries if bool((entry.kspace != 0).any())]
+    entries = [entry for entry in entries if bool(torch.count_nonzero(entry.kspace))]
     return {name: [f(entry) for entry in entries] for name, f in MEASURES.items()}

@@ -15,11 +15,11 @@ from torch import Tensor
 from ..acquisition import Acquisition, scale_maps
 from ..coils import MAPS, estimate_maps, soft_support
 from ..errors import ArgumentError
+from ..parallel import parallel_map
 from ..shapes import COIL, shape_text
 from .choose import choose_lam
 from .clock import Clock
 from .encoded import Encoded, encode
-from .parallel import parallel_map
 from .penalty import Penalty
 from .solution import SEARCHING, Progress, Solution
 from .strength import parse_strength, unit_of, unit_size

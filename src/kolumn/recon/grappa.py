@@ -72,10 +72,10 @@ class Grappa:
 
     def _fill_entry(self, entry: Acquisition) -> Tensor:
         acquired = entry.mask.reshape(-1, entry.mask.shape[PHASE]).any(0)
-        if bool(acquired.all()) or not bool((entry.kspace != 0).any()):
+        if bool(acquired.all()) or not bool(torch.count_nonzero(entry.kspace)):
             return entry.kspace
         block = calibration_block(entry, limit=(128, entry.kspace.shape[PHASE]), least=max(3, self.rows))
-        if not bool((block != 0).any()):
+        if not bool(torch.count_nonzero(block)):
             raise CalibrationError("the calibration lines are all zero; give another file, or use zero-filled")
         block = block / block.abs().max()
         out = entry.kspace.clone()

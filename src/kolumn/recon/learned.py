@@ -16,11 +16,11 @@ from torch import Tensor, nn
 from ..acquisition import Acquisition, scale_maps
 from ..coils import MAPS, estimate_maps, soft_support
 from ..errors import ArgumentError, CalibrationError, OutsideTraining
+from ..parallel import parallel_map
 from ..shapes import COIL
 from .adapt import adapt
 from .card import ModelCard
 from .mirror import MIRRORS, mirror, mirrored
-from .parallel import parallel_map
 from .weights import load_network
 
 _OPTIONS: dict[str, dict[str, Any]] = {"espirit": {"outside": 1.0}}  # maps of unit norm in air too, as in training
@@ -86,7 +86,7 @@ class Learned(ABC):
         return torch.stack([empty if image is None else image for image in images]).reshape(*batch, *shape)
 
     def _one(self, network: nn.Module, entry: Acquisition) -> Tensor | None:
-        if not bool((entry.kspace != 0).any()):  # an empty slice of a volume
+        if not bool(torch.count_nonzero(entry.kspace)):  # an empty slice of a volume
             return None
         maps = None if entry.maps is None else scale_maps(entry.maps)
         if maps is None and network.NEEDS_MAPS:

@@ -5,7 +5,7 @@ import threading
 import pytest
 import torch
 
-from kolumn.recon.parallel import parallel_map
+from kolumn.parallel import parallel_map
 
 
 def test_order_threads_and_bound(two_threads):
@@ -53,3 +53,17 @@ def test_an_error_comes_through(two_threads):
         for result in parallel_map(work, range(100)):
             seen.append(result)
     assert seen == [0, 1, 2]
+
+
+@pytest.mark.parametrize("mode", [torch.inference_mode, torch.no_grad, torch.enable_grad])
+def test_the_mode_is_that_of_the_calling_thread(two_threads, mode):
+    with mode():
+        out = torch.zeros(4)  # which only the same mode may change in place
+
+        def work(i):
+            out[i] = i
+            return torch.is_inference_mode_enabled(), torch.is_grad_enabled()
+
+        here = torch.is_inference_mode_enabled(), torch.is_grad_enabled()
+        assert set(parallel_map(work, range(4))) == {here}
+    assert out.tolist() == [0, 1, 2, 3]
