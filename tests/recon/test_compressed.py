@@ -299,7 +299,7 @@ def test_two_dimensional_masks():
         )
 
 
-@pytest.mark.parametrize(("n_coils", "noise", "want"), [(4, 1.0, 0.05), (4, 9.0, 0.15), (1, 1.0, 0.0)])
+@pytest.mark.parametrize(("n_coils", "noise", "want"), [(4, 1.0, 0.07), (4, 9.0, 0.21), (1, 1.0, 0.0)])
 def test_the_least_lambda_that_is_chosen_is_a_part_of_the_noise(n_coils, noise, want):
     acq, _ = scan(n_coils)
     acq = replace(acq, noise=noise * torch.eye(n_coils, dtype=torch.complex64))

@@ -110,7 +110,7 @@ def test_lambda_is_no_less_than_a_part_of_the_noise():
     method = make_method("tv")
     task = Task(acq, method.penalty)
     lam, _, _ = choose_lam(acq, task, method.penalty, 3, Clock())
-    assert lam == pytest.approx(0.05 * 1e4 / task.scale)
+    assert lam == pytest.approx(0.07 * 1e4 / task.scale)
 
 
 def test_singular_values_are_larger_than_differences_and_so_is_their_lambda(monkeypatch):

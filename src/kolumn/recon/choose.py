@@ -19,7 +19,7 @@ from .task import State, Task, diverged
 
 _FIRST, _STEP, _TRIALS = 0.03, 10**-0.4, 7  # of the largest magnitude of A^H y
 _USUAL, _TRUST = 0.002, 0.05  # of that, and how much it counts where there is one coil
-_FLOOR = 0.05  # of the noise, where coils can amplify it
+_FLOOR = 0.07  # of the noise, where coils can amplify it
 _PAST = 1.3  # what has clearly risen again
 _TIME = 0.5  # of the time, where there is a limit
 
@@ -37,7 +37,7 @@ def choose_lam(
     was not is taken to be as far off as what was hidden. Lambda goes down in steps of 10^0.4, each with a few
     iterations from where the one before arrived, until E has clearly risen again. That follows the path of solutions
     the way it is smooth, where a golden section would jump. The minimum is that of the parabola in log lambda through
-    the best of these and its neighbours. With several coils lambda is at least 5 % of the noise, which they amplify
+    the best of these and its neighbours. With several coils lambda is at least 7 % of the noise, which they amplify
     where lambda is smaller. A single coil predicts hidden lines so badly that E hardly depends on lambda; there it is
     times exp(0.05 d^2), d being the decades from what is usually best, 0.002. Costs about two solves.
 
