@@ -88,7 +88,9 @@ class Acquisition:
     @property
     def one_encoding(self) -> bool:
         """Whether all entries of the batch have the same maps, if any, and the same mask."""
-        maps = () if self.maps is None else self.maps.shape[self.maps.ndim > self.kspace.ndim : COIL]
+        maps = () if self.maps is None else self.maps.shape[:COIL]
+        if len(maps) > self.kspace.ndim - 3:  # the first axis is that of the sets
+            maps = maps[1:]
         return all(n == 1 for n in (*maps, *self.mask.shape[:COIL]))
 
     def to(self, device: str | torch.device) -> Acquisition:

@@ -1,5 +1,7 @@
 """GRAPPA where it must be exact, where it must give up, and its weights against a least squares."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -196,11 +198,11 @@ def test_with_maps_the_coils_are_combined_by_them():
     torch.testing.assert_close(both.abs(), parts.abs().square().sum(0).sqrt())
 
 
-@pytest.mark.parametrize("unit", [1e-21, 1e15])
+@pytest.mark.parametrize("unit", [1e-24, 1e24])
 def test_weights_do_not_depend_on_the_unit(unit):
     k = harmonics().to(torch.complex64)
-    mask = columns(41, 2, 15)
-    one, other = Grappa().fill(acquire(k, mask)), Grappa().fill(acquire(unit * k, mask))
+    scan = acquire(k, columns(41, 2, 15))
+    one, other = Grappa().fill(scan), Grappa().fill(replace(scan, kspace=unit * scan.kspace))
     assert relative(other / unit, one) < 1e-3
 
 

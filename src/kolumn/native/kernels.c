@@ -79,8 +79,8 @@ static inline void follow(float *h, const float *s, const float *here, const flo
 
 /* h += a (D x - s h), U += a (x - G - U), V += a mu / (1 + mu) (G - V) with G = A^H A x; without the last two where
    G is NULL. energies: ||x - before||^2 and ||x||^2. -1: no memory. */
-int kolumn_tv_push(float *h, float *U, float *V, const float *x, const float *before, const float *G,
-                            const float *c, float a, float mu, float t, long ny, long nx, double *energies) {
+int kolumn_tv_push(float *h, float *U, float *V, const float *x, const float *before, const float *G, const float *c,
+                   float a, float mu, float t, long ny, long nx, double *energies) {
     long row = 2 * nx;
     float *h_x = h + ny * row, slow = a * mu / (1 + mu);
     float *s = malloc(sizeof(float) * nx);
@@ -319,8 +319,9 @@ static inline float quotient(const float *M, const float *v, long n) {
 /* v (count, n) of unit norm and v^H M v (count) of Hermitian M (count, n, n), by so many squarings. -1: no memory. */
 EACH_CPU int kolumn_eigenvectors(const float *M, long count, long n, long squarings, float *v, float *values) {
     long size = 2 * n * n;
-    lanes *A = malloc(sizeof(lanes) * 2 * size), *B = A + size;
+    lanes *A = malloc(sizeof(lanes) * 2 * size);
     if (A == NULL) return -1;
+    lanes *B = A + size;
     for (long start = 0; start < count; start += LANES) {
         long there = count - start < LANES ? count - start : LANES;
         for (long e = 0; e < size; e++)

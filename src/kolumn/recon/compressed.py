@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import product
@@ -120,7 +120,7 @@ class CompressedSensing(ABC):
         unit = unit_of(parse_strength(self.lam), acquisition)
         places = list(product(*(range(n) for n in batch)))
         entries = (acquisition.entry(*place) if place else acquisition for place in places)
-        encoded = self._encoded(acquisition, *places[0])
+        encoded = self._encoded(acquisition, places)
         done = list(parallel_map(lambda entry: self._solve(entry, unit, history, encoded), entries))
         image = torch.stack([d.image for d in done]).reshape(*batch, *done[0].image.shape)
         return Solution(
@@ -133,12 +133,12 @@ class CompressedSensing(ABC):
             tuple(d.history for d in done) if history else (),
         )
 
-    def _encoded(self, acquisition: Acquisition, *place: int) -> Encoded | None:
-        """The operator of all entries, where it is the same and known before the data are looked at."""
+    def _encoded(self, acquisition: Acquisition, places: Sequence[tuple[int, ...]]) -> Encoded | None:
+        """The operator of several entries, where it is the same and known before the data are looked at."""
         changed = not self.PIXELWISE and self.air < 1  # by what each of them shows of air
-        if acquisition.maps is None or changed or not acquisition.one_encoding:
+        if len(places) == 1 or acquisition.maps is None or changed or not acquisition.one_encoding:
             return None
-        entry = acquisition.entry(*place) if place else acquisition
+        entry = acquisition.entry(*places[0])
         assert entry.maps is not None
         return encode(replace(entry, maps=scale_maps(entry.maps)))
 
