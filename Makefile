@@ -55,11 +55,11 @@ $(BIN)/python: constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r constraints.txt
 	touch $@
 
-$(KOLUMN_INSTALLED): $(BIN)/python pyproject.toml hatch_build.py src/kolumn/native/kernels.c
+$(KOLUMN_INSTALLED): $(BIN)/python pyproject.toml hatch_build.py $(wildcard src/kolumn/native/*.[ch])
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
 	touch $@
 
-$(TEST_INSTALLED): $(BIN)/python pyproject.toml hatch_build.py src/kolumn/native/kernels.c
+$(TEST_INSTALLED): $(BIN)/python pyproject.toml hatch_build.py $(wildcard src/kolumn/native/*.[ch])
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev]"
 	touch $(KOLUMN_INSTALLED) $@
 

@@ -1,4 +1,4 @@
-"""Compile kernels.c while the package is built or installed, where a compiler is at hand; else go without."""
+"""Compile the kernels while the package is built or installed, where a compiler is at hand; else go without."""
 
 from __future__ import annotations
 
@@ -21,8 +21,7 @@ class Kernels(BuildHookInterface):  # type: ignore[type-arg]
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Called by hatchling before a build."""
-        source = Path(self.root) / FOLDER / "kernels.c"
-        made = compiled(source)
+        made = compiled(Path(self.root) / FOLDER)
         if made is not None:
             platform = sysconfig.get_platform().replace("-", "_").replace(".", "_")
             build_data["pure_python"] = False
@@ -30,17 +29,20 @@ class Kernels(BuildHookInterface):  # type: ignore[type-arg]
             build_data["artifacts"].append(f"/{made.relative_to(self.root).as_posix()}")
 
 
-def compiled(source: Path) -> Path | None:
-    """The library beside its source, named after the hash of it as kolumn.native expects; None where that fails."""
+def compiled(folder: Path) -> Path | None:
+    """The library beside its sources, named after a hash of them as kolumn.native expects; None where that fails."""
     compiler = shutil.which(os.environ.get("CC", "cc"))
-    target = source.with_name(f"kernels-{hashlib.sha256(source.read_bytes()).hexdigest()[:12]}.so")
+    sources = sorted(folder.glob("*.[ch]"))
+    digest = hashlib.sha256(b"".join(path.read_bytes() for path in sources))
+    target = folder / f"kernels-{digest.hexdigest()[:12]}.so"
     if compiler is None or os.environ.get("KOLUMN_PURE"):
         return None
     beside = target.with_suffix(".part")
-    made = subprocess.run([compiler, *FLAGS, "-o", str(beside), str(source), "-lm"], capture_output=True, check=False)
+    files = [str(path) for path in sources if path.suffix == ".c"]
+    made = subprocess.run([compiler, *FLAGS, "-o", str(beside), *files, "-lm"], capture_output=True, check=False)
     if made.returncode:
         return None
-    for old in source.parent.glob("kernels-*.so"):
+    for old in folder.glob("kernels-*.so"):
         old.unlink()
     beside.replace(target)
     return target

@@ -103,9 +103,9 @@ class Table:
 
 
 def make(method: str) -> Reconstructor:
-    """A method by its name; "unrolled+60" has 60 steps of training on the scan itself."""
-    name, *steps = method.split("+")
-    return make_method(name, **({"adapt": int(steps[0])} if steps else {}))
+    """A method; "unrolled+60" has 60 steps of training on the scan itself, "unrolled+noise" leaves its noise in."""
+    name, *words = method.split("+")
+    return make_method(name, **dict(("denoise", False) if word == "noise" else ("adapt", int(word)) for word in words))
 
 
 def with_maps(data: Acquisition) -> Acquisition:

@@ -2,10 +2,11 @@
 
     PYTHONPATH=src python benchmarks/networks.py [--rounds 9] [--shape 320 320] [--batch 1] [--channels 32] [--levels 4]
     python benchmarks/networks.py --methods
+    python benchmarks/networks.py --denoiser
 
 The first needs fastmri==0.3.0 beside torch; kolumn's source will do. A step is forward, mean absolute error, backward
 and Adam, kolumn's its own. ``--methods`` times inference and a training step of kolumn's networks on 8 coils, maps
-given.
+given; ``--denoiser`` a denoiser of ``unrolled`` compiled and by torch, with one thread and with all.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from __future__ import annotations
 import argparse
 import warnings
 from collections.abc import Callable
+from unittest import mock
 
 import torch
 from side_by_side import machine, report, side_by_side
@@ -21,6 +23,7 @@ from torch import Generator, Tensor, nn
 from kolumn.acquisition import Acquisition, acquire
 from kolumn.nn import LearnedCS, UNet, Unrolled
 from kolumn.nn.body import UNetBody
+from kolumn.nn.denoiser import Denoiser
 from kolumn.nn.precision import in_bfloat16
 from kolumn.optim import Optimizer
 from kolumn.phantoms import ARRAYS, phantom
@@ -110,6 +113,20 @@ def method_of(network: nn.Module, mixed: bool, acquisition: Acquisition, train: 
     return run
 
 
+def denoiser(options: argparse.Namespace) -> None:
+    x = torch.randn(1, 3, *options.shape).contiguous(memory_format=torch.channels_last)
+    networks = [Denoiser(3, 2, 16, 3, Generator().manual_seed(0)) for _ in range(2)]
+    with torch.no_grad(), mock.patch("kolumn.nn.denoiser.native_denoiser", lambda _: None):
+        networks[1](x)  # which is from here on without
+    all_threads = torch.get_num_threads()
+    for n in sorted({1, all_threads}):
+        torch.set_num_threads(n)
+        runs = {name: inference_of(net, False, x) for name, net in zip(("compiled", "torch"), networks, strict=True)}
+        print(f"{machine()}; 3 x {' x '.join(map(str, options.shape))}\n")
+        report(side_by_side(runs, options.rounds), "torch")
+    torch.set_num_threads(all_threads)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--rounds", type=int, default=9)
@@ -118,8 +135,9 @@ def main() -> None:
     parser.add_argument("--channels", type=int, default=32)
     parser.add_argument("--levels", type=int, default=4)
     parser.add_argument("--methods", action="store_true")
+    parser.add_argument("--denoiser", action="store_true")
     options = parser.parse_args()
-    (methods if options.methods else against_fastmri)(options)
+    (methods if options.methods else denoiser if options.denoiser else against_fastmri)(options)
 
 
 if __name__ == "__main__":

@@ -48,7 +48,15 @@ def test_train_go_on_and_reconstruct(small, tmp_path, capsys):
     assert state["description"] == {
         "method": "unrolled",
         "weights": None,
-        "options": {"n_cascades": 1, "channels": 2, "levels": 1, "n_steps": 4, "n_start": 5},
+        "options": {
+            "n_cascades": 1,
+            "channels": 2,
+            "levels": 1,
+            "n_steps": 12,
+            "n_last": 2,
+            "n_start": 5,
+            "n_again": 2,
+        },
         "seed": 3,
         "batch_size": 2,
         "data": ["simulated scans of procedural images: leaves, layers, lines"],

@@ -110,8 +110,11 @@ def test_without_them_the_solution_is_the_same(monkeypatch, two_threads):
     assert with_them.objective[0] == pytest.approx(without.objective[0], rel=1e-5)
 
 
-def test_a_library_of_other_source_is_not_used():
-    assert library_name(b"one") != library_name(b"two")
+def test_a_library_of_other_source_is_not_used(tmp_path):
+    (tmp_path / "one.c").write_text("one")
+    first = library_name(tmp_path)
+    (tmp_path / "more.h").write_text("two")
+    assert library_name(tmp_path) != first
 
 
 @pytest.fixture
@@ -123,36 +126,41 @@ def build():
     return module
 
 
-def test_an_installation_goes_on_where_nothing_compiles(build, tmp_path, monkeypatch):
-    source = tmp_path / "kernels.c"
-    source.write_text("this is not C")
-    assert build.compiled(source) is None
+@pytest.fixture
+def sources(tmp_path):
+    for path in (ROOT / "src/kolumn/native").glob("*.[ch]"):
+        shutil.copy(path, tmp_path)
+    return tmp_path
+
+
+def test_an_installation_goes_on_where_nothing_compiles(build, sources, monkeypatch):
+    names = sorted(sources.iterdir())
+    (sources / "kernels.c").write_text("this is not C")
+    assert build.compiled(sources) is None
     monkeypatch.setenv("CC", "no-such-compiler")
-    shutil.copy(ROOT / "src/kolumn/native/kernels.c", source)
-    assert build.compiled(source) is None
-    assert list(tmp_path.iterdir()) == [source]
+    shutil.copy(ROOT / "src/kolumn/native/kernels.c", sources)
+    assert build.compiled(sources) is None
+    assert sorted(sources.iterdir()) == names
 
 
 @pytest.mark.skipif(shutil.which("cc") is None, reason="no compiler")
-def test_the_build_makes_what_the_package_looks_for(build, tmp_path):
-    source = tmp_path / "kernels.c"
-    shutil.copy(ROOT / "src/kolumn/native/kernels.c", source)
-    (tmp_path / "kernels-000000000000.so").touch()
-    assert build.compiled(source).name == library_name(source.read_bytes())
-    assert len(list(tmp_path.iterdir())) == 2  # and the old one is gone
+def test_the_build_makes_what_the_package_looks_for(build, sources):
+    before = len(list(sources.iterdir()))
+    (sources / "kernels-000000000000.so").touch()
+    assert build.compiled(sources).name == library_name(sources)
+    assert len(list(sources.iterdir())) == before + 1  # and the old one is gone
 
 
 @pytest.fixture
-def folder(tmp_path, monkeypatch):
+def folder(sources, monkeypatch):
     """Where the package looks for a library: the source is there."""
-    shutil.copy(ROOT / "src/kolumn/native/kernels.c", tmp_path)
-    monkeypatch.setattr(library_module, "_FOLDER", tmp_path)
-    return tmp_path
+    monkeypatch.setattr(library_module, "_FOLDER", sources)
+    return sources
 
 
 @compiled
 def test_only_a_library_of_this_source_is_loaded(folder):
-    source = folder / "kernels.c"
+    source = folder / "denoiser.c"
     assert library.__wrapped__() is None  # nothing was compiled
     compiled_file = Path(library()._name)
     shutil.copy(compiled_file, folder / compiled_file.name)
@@ -162,7 +170,7 @@ def test_only_a_library_of_this_source_is_loaded(folder):
 
 
 def test_a_library_of_another_machine_is_as_none(folder):
-    (folder / library_name((folder / "kernels.c").read_bytes())).write_bytes(b"not for this machine")
+    (folder / library_name(folder)).write_bytes(b"not for this machine")
     assert library.__wrapped__() is None
 
 

@@ -9,6 +9,7 @@ from torch.nn.functional import conv2d, conv_transpose2d, relu
 
 from kolumn.acquisition import acquire
 from kolumn.fourier import fft2, ifft2
+from kolumn.nn import consistency
 from kolumn.nn.body import UNetBody
 from kolumn.nn.consistency import consistent, normal
 from kolumn.nn.denoiser import Denoiser
@@ -88,6 +89,19 @@ def test_data_consistency_where_only_rounding_is_left():
     x.abs().square().sum().backward()
     assert torch.isfinite(torch.view_as_real(z.grad)).all()
     assert torch.isfinite(lam.grad).all()
+
+
+@pytest.mark.parametrize(("n_coils", "most"), [(1, 4), (3, 31)])
+def test_data_consistency_ends_where_only_rounding_is_left(n_coils, most, monkeypatch):
+    applied = []
+    monkeypatch.setattr(consistency, "normal", lambda A, x: applied.append(1) or normal(A, x))
+    acq = acquire(draw(n_coils, 9, 12), columns(12), unit_maps(n_coils, (9, 12)) if n_coils > 1 else None)
+    A, z, lam = encoding(acq), draw(1, 9, 12, seed=1), torch.full((1, 1, 1), 0.05, dtype=torch.float64)
+    b = A.adjoint(acq.kspace)
+    x = consistent(A, b, z, lam, 30)
+    torch.testing.assert_close(normal(A, x) + lam * x, b + lam * z)
+    assert len(applied) <= most
+    assert n_coils == 1 or len(applied) > 10
 
 
 # What the network sees.

@@ -30,9 +30,24 @@ from kolumn.nn.level import brightness
 from kolumn.nn.phase import smooth_phase
 from kolumn.operators import encoding
 
+FEW = {"n_cascades": 2, "channels": 4, "levels": 2, "n_steps": 2, "n_last": 2, "n_again": 0, "n_start": 3}
+
 
 def small(**options):
-    return awake(Unrolled(**{"n_cascades": 2, "channels": 4, "levels": 2, "n_steps": 2, "n_start": 3, **options}))
+    return awake(
+        Unrolled(
+            **{
+                "n_cascades": 2,
+                "channels": 4,
+                "levels": 2,
+                "n_steps": 2,
+                "n_last": 2,
+                "n_again": 0,
+                "n_start": 3,
+                **options,
+            }
+        )
+    )
 
 
 def relative(a, b):
@@ -55,15 +70,21 @@ CASES = {
 def test_short_of_its_end_against_its_equations_with_matrices():
     shape, sigma = (6, 10), 7 * 0.3
     acq = scan(shape=shape, mask=columns(10), sigma=0.3)
-    acq, net = acquire(7 * acq.kspace, acq.mask, acq.maps, 49 * acq.noise), small(levels=1, n_start=2, n_steps=3)
+    acq, net = (
+        acquire(7 * acq.kspace, acq.mask, acq.maps, 49 * acq.noise),
+        small(levels=1, n_start=2, n_steps=3, n_cascades=3, n_last=1, n_again=1),
+    )
     normal, b = written_out(acq)
     eye = torch.eye(60)
     x = few_steps(normal + (1e-3 + 3 * (sigma / float(brightness(b.reshape(shape)))) ** 2) * eye, b, 2)
     scale, p = float(brightness(x.reshape(shape))), smooth_phase(x.reshape(shape), acq.mask).flatten()
     x, b, sigma = x / scale, b / scale, sigma / scale
-    for denoiser, alpha, beta in zip(net.denoisers, net.alpha.detach().exp(), net.beta.detach().exp(), strict=True):
-        z = x + p * as_complex(denoiser(seen_by_network(x, p, sigma, shape)))
-        x = z + few_steps(normal + (alpha + beta * sigma**2) * eye, b - normal @ z, 3)
+    cascades = zip((0, 1, 1, 2), net.alpha.detach().exp(), net.beta.detach().exp(), (3, 2, 2, 1), strict=True)
+    for i, alpha, beta, n_steps in cascades:
+        before = x
+        z = x + p * as_complex(net.denoisers[i](seen_by_network(x, p, sigma, shape)))
+        x = z + few_steps(normal + (alpha + beta * sigma**2) * eye, b - normal @ z, n_steps)
+    torch.testing.assert_close(net(acq, denoise=False).detach().flatten(), before * scale)
     torch.testing.assert_close(net(acq).detach().flatten(), x * scale)
 
 
@@ -131,14 +152,14 @@ def test_noise_level_matters_to_the_denoiser_and_to_the_data_consistency():
 
 
 def test_every_cascade_counts_and_the_data_have_the_last_word():
-    acq, net = scan(sigma=0.0, known=False), small(n_steps=40)
+    acq, net = scan(sigma=0.0, known=False), small(n_steps=40, n_last=40)
     with torch.no_grad():
         net.alpha.fill_(-18)
     A = encoding(acq)
     image = net(acq)
     assert relative(A.forward(image[None]), acq.kspace) < 0.02
     for i in range(2):
-        changed = small(n_steps=40)
+        changed = small(n_steps=40, n_last=40)
         with torch.no_grad():
             changed.alpha.fill_(-18)
             changed.denoisers[i].tail.weight.mul_(-1)
@@ -174,7 +195,7 @@ def test_gradients_are_finite_where_conjugate_gradients_converge_at_once(sigma, 
     acq = scan(n_coils=n_coils, sigma=sigma, known=False, mask=torch.ones(26), dtype=dtype)
     masks = torch.stack([torch.ones(1, 1, 26, dtype=torch.bool), columns(26)[None, None]])
     both = acquire(torch.stack([acq.kspace] * 2), masks, acq.maps)
-    net = small(n_steps=12)
+    net = small(n_steps=12, n_last=12)
     net = net if dtype == torch.complex128 else net.float()
     for scanned in (acq, both):
         for alpha in (-18.0, -3.0):
@@ -230,7 +251,7 @@ def test_it_overfits_one_scan():
     maps, mask = unit_maps(2), torch.arange(26) % 3 == 1
     mask[10:16] = True
     acq = acquire(fft2(maps * truth) * mask, mask, maps)
-    net = Unrolled(n_cascades=2, channels=8, levels=2, n_steps=2, n_start=2).double()
+    net = Unrolled(n_cascades=2, channels=8, levels=2, n_steps=2, n_last=2, n_again=0, n_start=2).double()
     errors = overfit(net, acq, truth, 80)
     assert errors[-1] < 0.03 * errors[0]
 
@@ -257,7 +278,7 @@ def test_weights_come_from_the_seed_alone():
 
 
 def test_default_size():
-    assert sum(p.numel() for p in Unrolled().parameters()) == 3_451_116
+    assert sum(p.numel() for p in Unrolled().parameters()) == 3_451_120
 
 
 def test_options_and_errors():
@@ -265,6 +286,11 @@ def test_options_and_errors():
     assert Unrolled(**net.options).options == net.options
     with pytest.raises(ArgumentError, match="n_steps is 0; wanted at least 1"):
         Unrolled(n_steps=0)
+    with pytest.raises(ArgumentError, match="n_last is 0; wanted at least 1"):
+        Unrolled(n_last=0)
+    with pytest.raises(ArgumentError, match="n_again is -1; wanted 0 or more"):
+        Unrolled(n_again=-1)
+    assert Unrolled(n_cascades=2, channels=4).order == [0, 0, 1]  # as many as there are
     acq = scan()
     with pytest.raises(ArgumentError, match="2 sets of maps came and networks take one"):
         net(acquire(acq.kspace, acq.mask, torch.stack([acq.maps, acq.maps])))

@@ -12,7 +12,7 @@ from kolumn.acquisition import Geometry, acquire
 from kolumn.coils import estimate_maps, soft_support
 from kolumn.errors import ArgumentError, FormatError, OutputError, OutsideTraining
 from kolumn.fourier import fft2
-from kolumn.nn import LearnedCS, UNet, Unrolled
+from kolumn.nn import LearnedCS, UNet, Unrolled, VarNet
 from kolumn.phantoms import phantom
 from kolumn.recon import card as cards
 from kolumn.recon.card import ModelCard, measure, read_card
@@ -79,6 +79,21 @@ def test_what_was_saved_reconstructs(name, saved):
     assert image.shape == (2, 40, 46)
     assert not image.requires_grad
     torch.testing.assert_close(image, want, rtol=1e-4, atol=1e-5 * float(want.abs().max()))
+
+
+def test_without_denoising_the_last_cascade_is_left_out(saved, monkeypatch):
+    acq, path = scan(), str(saved("unrolled"))
+    with torch.no_grad():
+        want = network("unrolled")(acq, denoise=False)
+    image = LearnedUnrolled(weights=path, denoise=False)(acq)
+    torch.testing.assert_close(image, want, rtol=1e-4, atol=1e-5 * float(want.abs().max()))
+    assert not torch.allclose(image, LearnedUnrolled(weights=path)(acq), rtol=0.1)
+    both = LearnedUnrolled(weights=path, denoise=False, mirrored=True)(acq)
+    assert not torch.allclose(both, LearnedUnrolled(weights=path, mirrored=True)(acq), rtol=0.1)
+    foreign = VarNet(n_cascades=1, channels=2, levels=2, sens_channels=2, sens_levels=2)
+    monkeypatch.setattr("kolumn.recon.learned._loaded", lambda *_: (foreign, card()))
+    with pytest.raises(ArgumentError, match="fastMRI's weights has no denoising of its own; leave denoise out"):
+        LearnedUnrolled(denoise=False)(acq)
 
 
 @pytest.mark.parametrize("name", METHODS)

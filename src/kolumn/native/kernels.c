@@ -6,16 +6,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-/* Compiled twice where that pays, with all that it calls: for processors of any maker with AVX2 and FMA, and for all. */
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
-#if __GNUC__ >= 12
-#define EACH_CPU __attribute__((flatten, target_clones("arch=x86-64-v3", "default")))
-#else
-#define EACH_CPU __attribute__((flatten, target_clones("avx2", "default")))
-#endif
-#else
-#define EACH_CPU
-#endif
+#include "each_cpu.h"
 
 /* s = max(1 - c t / |h|, 0), joint over both directions; 0 / 0 is 0. */
 static inline void shrinkage(const float *hy, const float *hx, const float *c, float t, long nx, float *s) {

@@ -1,4 +1,4 @@
-"""The shared library that kernels.c was compiled to."""
+"""The shared library that the C files beside this one were compiled to."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ _FOLDER = Path(__file__).parent
 
 @cache
 def library() -> ctypes.CDLL | None:
-    """The compiled kernels; None where nothing was compiled, or from other source than that beside this file."""
-    path = _FOLDER / library_name((_FOLDER / "kernels.c").read_bytes())
+    """The compiled kernels; None where nothing was compiled, or from other source than what lies beside this file."""
+    path = _FOLDER / library_name(_FOLDER)
     if not path.exists():
         return None
     try:
@@ -24,9 +24,10 @@ def library() -> ctypes.CDLL | None:
         return None
 
 
-def library_name(source: bytes) -> str:
-    """A name that changes with the source, so that a library left over from other source is not used."""
-    return f"kernels-{hashlib.sha256(source).hexdigest()[:12]}.so"
+def library_name(folder: Path) -> str:
+    """A name that changes with the C files of a folder, so that a library left over from others is not used."""
+    digest = hashlib.sha256(b"".join(path.read_bytes() for path in sorted(folder.glob("*.[ch]"))))
+    return f"kernels-{digest.hexdigest()[:12]}.so"
 
 
 def pointer(x: Tensor) -> ctypes.c_void_p:

@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 
 from ..operators import Encoding
-from ..shapes import PLANE
 from ..solvers import conjugate_gradients
 from .linear import linear
 
@@ -22,7 +21,7 @@ def consistent(A: Encoding, b: Tensor, z: Tensor, lam: Tensor, n_steps: int, beg
 
     Gradients are those of these very steps, not of the solution they approach. An entry stands still once what is left
     is rounding: quotients of that have no gradient worth having, nor always a finite one. A mask that is full takes one
-    step, a single coil two.
+    step, a single coil two; after that the loop ends.
 
     Reference: MoDL: model-based deep learning architecture for inverse problems, Aggarwal, Mani and Jacob, 2019,
     arXiv:1712.02862.
@@ -32,7 +31,7 @@ def consistent(A: Encoding, b: Tensor, z: Tensor, lam: Tensor, n_steps: int, beg
         b: A^H y, complex (set, *batch, y, x).
         z: of the same shape.
         lam: > 0, real (1, *batch, 1, 1).
-        n_steps: of conjugate gradients; A^H A is applied once more than that.
+        n_steps: of conjugate gradients, at most; A^H A is applied once more than that.
         begin: x_0 of the same shape; None: z.
     """
     least = _ROUNDING * torch.finfo(b.dtype).eps
@@ -40,8 +39,10 @@ def consistent(A: Encoding, b: Tensor, z: Tensor, lam: Tensor, n_steps: int, beg
     r = b - normal(A, x) - (0 if begin is None else lam * (x - z))
     r = torch.where(dot(r, r) > least**2 * dot(b, b), r, 0)
     steps = conjugate_gradients(lambda v: normal(A, v) + lam * v, r, dot, least)
-    *_, (d, _) = islice(steps, n_steps)
-    return x + d
+    for step in islice(steps, n_steps):
+        if not bool((step.residual > least).any()):
+            break
+    return x + step.x
 
 
 def normal(A: Encoding, x: Tensor) -> Tensor:
@@ -51,4 +52,5 @@ def normal(A: Encoding, x: Tensor) -> Tensor:
 
 def dot(a: Tensor, b: Tensor) -> Tensor:
     """Re <a, b> for each entry: over sets, y and x; (1, *batch, 1, 1)."""
-    return (a.real * b.real + a.imag * b.imag).sum((0, *PLANE), keepdim=True)
+    a, b = torch.view_as_real(a.resolve_conj()), torch.view_as_real(b.resolve_conj())
+    return (a * b).sum((0, -3, -2, -1), keepdim=True)[..., 0]

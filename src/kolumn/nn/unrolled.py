@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import ClassVar
 
 import torch
@@ -9,6 +10,7 @@ from torch import Generator, Tensor, nn
 
 from ..acquisition import Acquisition
 from ..coils import root_sum_of_squares
+from ..errors import ArgumentError
 from .channels import from_channels, to_channels
 from .checks import require_counts
 from .consistency import consistent
@@ -24,7 +26,8 @@ class Unrolled(nn.Module):
         x = argmin 1/2 ||A x - y||^2 + lam_i/2 ||x - z||^2,   lam_i = exp(alpha_i) + exp(beta_i) sigma^2
 
     The second line is a few conjugate gradients with the encoding operator itself, which is why any number of coils,
-    any mask and any matrix will do. sigma is the noise of the data, x, y and sigma being in units of the brightness of
+    any mask and any matrix will do. The first cascades take most of them: lam_i grows in training, and with it the
+    speed at which they converge. sigma is the noise of the data, x, y and sigma being in units of the brightness of
     the first x, and p is the smooth phase of that; alpha_i and beta_i are learned. Neither unit nor phase of the data
     matter: f(c y, |c| sigma) = c f(y, sigma) for complex c.
 
@@ -36,7 +39,10 @@ class Unrolled(nn.Module):
         n_cascades: how often both are done.
         channels: of the denoisers' first level.
         levels: how often they halve the image.
-        n_steps: conjugate gradients of each data consistency.
+        n_steps: conjugate gradients of the first data consistency.
+        n_last: those of the last; in between they change evenly.
+        n_again: how many cascades before the last are done a second time before it, if there are so many, with the
+            denoisers that they have and penalties of their own.
         n_start: conjugate gradients of SENSE to begin with.
         seed: of the first weights.
 
@@ -44,7 +50,7 @@ class Unrolled(nn.Module):
         mixed: whether convolutions compute in bfloat16; all else is in the precision of the data in any case.
 
     Raises:
-        ArgumentError: an option below 1.
+        ArgumentError: an option below 1, n_again below 0.
     """
 
     NEEDS_MAPS: ClassVar[bool] = True
@@ -54,7 +60,9 @@ class Unrolled(nn.Module):
         n_cascades: int = 6,
         channels: int = 16,
         levels: int = 3,
-        n_steps: int = 4,
+        n_steps: int = 12,
+        n_last: int = 2,
+        n_again: int = 2,
         n_start: int = 5,
         seed: int = 0,
     ) -> None:
@@ -64,26 +72,39 @@ class Unrolled(nn.Module):
             "channels": channels,
             "levels": levels,
             "n_steps": n_steps,
+            "n_last": n_last,
             "n_start": n_start,
         }
         require_counts(**self.options)
-        self.n_steps, self.n_start, self.multiple, self.mixed = n_steps, n_start, 2**levels, False
+        self.options["n_again"] = n_again
+        if n_again < 0:
+            raise ArgumentError(f"n_again is {n_again}; wanted 0 or more")
+        self.order = [*range(n_cascades - 1), *range(max(0, n_cascades - 1 - n_again), n_cascades)]
+        n = len(self.order)
+        self.n_steps = [round(n_steps - i * (n_steps - n_last) / max(1, n - 1)) for i in range(n)]
+        self.n_start, self.multiple, self.mixed = n_start, 2**levels, False
         generator = Generator().manual_seed(seed)
         self.denoisers = nn.ModuleList(Denoiser(3, 2, channels, levels, generator) for _ in range(n_cascades))
-        self.alpha = nn.Parameter(torch.full((n_cascades,), -3.0))
-        self.beta = nn.Parameter(torch.full((n_cascades,), 4.0))
+        self.alpha = nn.Parameter(torch.full((n,), -3.0))
+        self.beta = nn.Parameter(torch.full((n,), 4.0))
 
-    def forward(self, acquisition: Acquisition, /) -> Tensor:
+    def forward(self, acquisition: Acquisition, /, denoise: bool = True) -> Tensor:
         """Acquisition to complex image (*batch, y, x).
+
+        Args:
+            acquisition: k-space, with maps unless it has a single coil.
+            denoise: without it the last cascade is left out. It has learned a penalty that hardly asks for the data,
+                and what it takes away is for the most part noise that was measured.
 
         Raises:
             ArgumentError: several coils without maps, or several sets of maps.
         """
         A, b, x, p, sigma, scale = start(acquisition, self.n_start)
-        for denoiser, alpha, beta in zip(self.denoisers, self.alpha.exp(), self.beta.exp(), strict=True):
+        cascades = zip(self.order, self.alpha.exp(), self.beta.exp(), self.n_steps, strict=True)
+        for i, alpha, beta, n_steps in islice(cascades, len(self.order) - (not denoise)):
             channels = to_channels(x * p.conj(), sigma, multiple=self.multiple, dtype=alpha.dtype)
             with in_bfloat16(self.mixed, x.device):
-                change = denoiser(channels)
+                change = self.denoisers[i](channels)
             z = x + p * from_channels(change, x)
-            x = consistent(A, b, z, alpha + beta * sigma.square(), self.n_steps)
+            x = consistent(A, b, z, alpha + beta * sigma.square(), n_steps)
         return (x * scale)[0] * root_sum_of_squares(A.coils.maps[0])

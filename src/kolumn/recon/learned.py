@@ -95,10 +95,14 @@ class Learned(ABC):
         if self.adapt:
             network = adapt(network, entry, self.adapt)
         with torch.no_grad():
-            first, *others = (network(mirrored(entry, dims)) for dims in ways)
+            first, *others = (self._image(network, mirrored(entry, dims)) for dims in ways)
         if others and first.shape != entry.kspace.shape[COIL + 1 :]:  # of which the mirror image is another part
             raise ArgumentError(f"{self.METHOD} with these weights crops the image itself; leave mirrored out")
         return torch.stack([first, *map(mirror, others, ways[1:])]).mean(0)
+
+    def _image(self, network: nn.Module, entry: Acquisition) -> Tensor:
+        image: Tensor = network(entry)
+        return image
 
     def _estimate(self, entry: Acquisition) -> Tensor:
         try:

@@ -40,11 +40,19 @@ def conjugate_gradients(
         active = rr > goal
         Ap = A(p)
         alpha = _ratio(rr, dot(p, Ap), active)
-        x = x + alpha * p
-        r = r - alpha * Ap
+        x = _add(x, alpha, p)
+        r = _add(r, -alpha, Ap)
         rr_before, rr = rr, torch.where(active, dot(r, r), rr)
-        p = r + _ratio(rr, rr_before, active) * p
+        p = _add(r, _ratio(rr, rr_before, active), p)
         yield Iterate(x, _ratio(rr, bb, bb > 0).sqrt())
+
+
+def _add(x: Tensor, alpha: Tensor, p: Tensor) -> Tensor:
+    """The sum x + alpha p for real alpha, in one pass over memory."""
+    if not x.is_complex():
+        return torch.addcmul(x, alpha, p)
+    x, p = torch.view_as_real(x.resolve_conj()), torch.view_as_real(p.resolve_conj())
+    return torch.view_as_complex(torch.addcmul(x, alpha[..., None], p))
 
 
 def _ratio(a: Tensor, b: Tensor, where: Tensor) -> Tensor:
