@@ -94,6 +94,17 @@ def test_weights_that_change_are_seen():
 
 
 @compiled
+def test_in_inference_mode():
+    x = draw(1, 3, 12, 12)
+    want = random_denoiser()(x)
+    with torch.inference_mode():
+        denoiser = random_denoiser()
+        assert uses(denoiser, x)
+        assert torch.equal(denoiser(x), want)
+        assert torch.equal(denoiser(x.clone()), want)
+
+
+@compiled
 def test_where_it_is_not_for(monkeypatch):
     denoiser, x = random_denoiser(), draw(1, 3, 12, 12)
     assert uses(denoiser, x)

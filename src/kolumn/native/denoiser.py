@@ -88,11 +88,11 @@ class NativeDenoiser:
         kernels.kolumn_convolve_memory.restype = ctypes.c_long
         sizes = [kernels.kolumn_convolve_memory(*map(ctypes.c_long, (a.nx, a.n_in, a.n_out))) for a in layers]
         n, count, array = torch.get_num_threads(), ctypes.c_int(0), (_Layer * len(layers))(*layers)
+        memory = torch.empty(n, max(sizes))  # before any thread can wait for another
 
         def share(k: int) -> None:
-            memory = torch.empty(max(sizes))
             of = map(ctypes.c_long, (len(layers), k, n))
-            kernels.kolumn_layers(array, *of, ctypes.byref(count), pointer(memory))
+            kernels.kolumn_layers(array, *of, ctypes.byref(count), pointer(memory[k]))
 
         others = [Thread(target=share, args=(k,)) for k in range(1, n)]
         for thread in others:

@@ -70,7 +70,7 @@ class Denoiser(nn.Module):
         recorded = torch.is_autocast_enabled("cpu") or torch.compiler.is_compiling()
         if gradients or recorded or not plain or len(x) == 0:
             return None
-        state = [(weight.data_ptr(), weight._version) for weight in weights]
+        state = [(weight.data_ptr(), 0 if weight.is_inference() else weight._version) for weight in weights]
         if self.compiled[0] != state:
             self.compiled = state, native_denoiser(self)  # type: ignore[arg-type]
         return self.compiled[1]

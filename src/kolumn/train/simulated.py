@@ -44,12 +44,12 @@ class Simulated:
     batch_size: int = 1
     families: Mapping[str, Family] = field(default_factory=lambda: FAMILIES)
     weights: Mapping[str, float] = field(default_factory=dict)
-    sizes: tuple[int, ...] = (128, 144, 160, 192)
+    sizes: tuple[int, ...] = (128, 160, 192, 224, 256)
     coils: Mapping[int, float] = field(
         default_factory=lambda: {1: 0.2, 2: 0.08, 3: 0.06, 4: 0.18, 6: 0.14, 8: 0.18, 10: 0.04, 12: 0.06, 16: 0.06}
     )
     masks: RandomMasks = field(default_factory=RandomMasks)
-    snr: tuple[float, float] = (2.0, 400.0)
+    snr: tuple[float, float] = (1.4, 400.0)
     estimated: float = 0.5
     known: float = 0.4
 
