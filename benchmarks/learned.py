@@ -53,6 +53,7 @@ COILS = (1, 4, 8, 16)
 MASKS = ("random", "equispaced", "gaussian2d", "poisson")
 SNRS = ((60.0, 60.0), (15.0, 15.0))
 SIZE = 176
+WORDS = {"noise": {"denoise": False}, "mirrored": {"mirrored": True}}
 
 
 @dataclass(frozen=True)
@@ -103,9 +104,10 @@ class Table:
 
 
 def make(method: str) -> Reconstructor:
-    """A method; "unrolled+60" has 60 steps of training on the scan itself, "unrolled+noise" leaves its noise in."""
+    """A method; "unrolled+60" has 60 steps of training on the scan itself, for other words see WORDS."""
     name, *words = method.split("+")
-    return make_method(name, **dict(("denoise", False) if word == "noise" else ("adapt", int(word)) for word in words))
+    options = (WORDS[word] if word in WORDS else {"adapt": int(word)} for word in words)
+    return make_method(name, **{key: value for some in options for key, value in some.items()})
 
 
 def with_maps(data: Acquisition) -> Acquisition:

@@ -42,6 +42,8 @@ def test_against_admm_with_matrices(n_coils):
     shape = (7, 10)
     acq = scan(n_coils=n_coils, shape=shape, mask=columns(10), sigma=0.2)
     net = awake(n_iterations=3, n_steps=70)
+    with torch.no_grad():
+        net.alpha[-1] += 4
     _, _, x, _, sigma, scale = start(acq, net.n_start)
     sigma, E = float(sigma), matrix_of(encoding(acq).forward, shape)
     W, shifts = Wavelet("haar", 2), ((0, 0), (1, 3), (2, 2))
@@ -63,6 +65,9 @@ def test_against_admm_with_matrices(n_coils):
         lam = float(alpha[i] + beta[i] * sigma**2)
         x = torch.linalg.solve(E.mH @ E + lam * torch.eye(70), E.mH @ y + lam * v)
     torch.testing.assert_close(net(acq).detach().flatten(), x * scale.flatten(), rtol=1e-6, atol=1e-8)
+    faithful = torch.linalg.solve(E.mH @ E + 0.05 * torch.eye(70), E.mH @ y + 0.05 * v) * scale.flatten()
+    assert relative(net(acq, denoise=False).flatten(), faithful) < 0.02  # after eight steps
+    assert relative(net(acq).flatten(), faithful) > 0.1
 
 
 CASES = {

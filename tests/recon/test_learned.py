@@ -59,9 +59,10 @@ def scan(n_coils=4, n_slices=1, acceleration=3, shape=(40, 46), maps=True, known
 
 @pytest.fixture
 def saved(tmp_path):
-    def save(name, **options):
+    def save(name, consistency=0, **options):
         path = tmp_path / f"{name}.safetensors"
-        save_network(path, name, network(name), card(name, **options), overwrite=True)
+        net = UNet(channels=4, levels=2, consistency=consistency) if consistency else network(name)
+        save_network(path, name, net, card(name, **options), overwrite=True)
         return path
 
     return save
@@ -81,19 +82,28 @@ def test_what_was_saved_reconstructs(name, saved):
     torch.testing.assert_close(image, want, rtol=1e-4, atol=1e-5 * float(want.abs().max()))
 
 
-def test_without_denoising_the_last_cascade_is_left_out(saved, monkeypatch):
-    acq, path = scan(), str(saved("unrolled"))
+@pytest.mark.parametrize("name", METHODS)
+def test_without_denoising_the_data_have_the_last_word(name, saved, monkeypatch):
+    acq, path = scan(), str(saved(name))
+    if name == "unet":
+        path = str(saved(name, consistency=4))
+    net, _ = load_network(name, path)
     with torch.no_grad():
-        want = network("unrolled")(acq, denoise=False)
-    image = LearnedUnrolled(weights=path, denoise=False)(acq)
+        want = net(acq, denoise=False)
+    image = METHODS[name](weights=path, denoise=False)(acq)
     torch.testing.assert_close(image, want, rtol=1e-4, atol=1e-5 * float(want.abs().max()))
-    assert not torch.allclose(image, LearnedUnrolled(weights=path)(acq), rtol=0.1)
-    both = LearnedUnrolled(weights=path, denoise=False, mirrored=True)(acq)
-    assert not torch.allclose(both, LearnedUnrolled(weights=path, mirrored=True)(acq), rtol=0.1)
+    assert not torch.allclose(image, METHODS[name](weights=path)(acq), rtol=1e-3)
+    both = METHODS[name](weights=path, denoise=False, mirrored=True)(acq)
+    assert not torch.allclose(both, METHODS[name](weights=path, mirrored=True)(acq), rtol=1e-3)
+
+
+def test_where_there_is_nothing_to_leave_out(saved, monkeypatch):
+    with pytest.raises(ArgumentError, match=r"this U-Net has no data consistency \(consistency=0\)"):
+        LearnedUNet(weights=str(saved("unet")), denoise=False)(scan())
     foreign = VarNet(n_cascades=1, channels=2, levels=2, sens_channels=2, sens_levels=2)
     monkeypatch.setattr("kolumn.recon.learned._loaded", lambda *_: (foreign, card()))
-    with pytest.raises(ArgumentError, match="fastMRI's weights has no denoising of its own; leave denoise out"):
-        LearnedUnrolled(denoise=False)(acq)
+    with pytest.raises(ArgumentError, match=r"^unrolled with fastMRI's weights gives .*; leave denoise out$"):
+        LearnedUnrolled(denoise=False)(scan())
 
 
 @pytest.mark.parametrize("name", METHODS)

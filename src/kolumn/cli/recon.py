@@ -35,8 +35,8 @@ def recon(
     --max-iterations, --n-maps and --outside; grappa has --rows and --columns; tv, tgv, wavelet and llr have --lam
     (auto, or a number, alone or as in 1.5sigma or 0.002max), --tolerance, --max-iterations, --seconds, --air and
     --seed; tv also --norm, wavelet --wavelet, --levels and --spin, llr --block and --spin; unrolled, unet and
-    learned-cs have --weights, --mirrored and --adapt, unrolled also --denoise. For llr the slices of the file are the
-    frames of one dynamic series.
+    learned-cs have --weights, --mirrored, --adapt and --denoise. For llr the slices of the file are the frames of one
+    dynamic series.
     """
     import torch
 

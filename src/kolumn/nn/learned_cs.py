@@ -12,7 +12,7 @@ from ..coils import root_sum_of_squares
 from ..operators import Wavelet
 from ..shapes import PLANE
 from .checks import require_counts
-from .consistency import consistent
+from .consistency import consistent, faithful
 from .linear import linear
 from .start import start
 
@@ -58,8 +58,12 @@ class LearnedCS(nn.Module):
         self.alpha = nn.Parameter(torch.full((n_iterations,), -2.3))
         self.beta = nn.Parameter(torch.full((n_iterations,), 0.7))
 
-    def forward(self, acquisition: Acquisition, /) -> Tensor:
+    def forward(self, acquisition: Acquisition, /, denoise: bool = True) -> Tensor:
         """Acquisition to complex image (*batch, y, x).
+
+        Args:
+            acquisition: k-space, with maps unless it has a single coil.
+            denoise: whether the last lam_i is the learned one; else it is 0.05.
 
         Raises:
             ArgumentError: several coils without maps, or several sets of maps.
@@ -75,7 +79,10 @@ class LearnedCS(nn.Module):
             coefficients = linear(h.roll(there, PLANE), W.forward, W.adjoint)
             z = linear(shrink(coefficients, _by_level(theta, details) + noise), W.adjoint, W.forward).roll(back, PLANE)
             u = h - z
-            x = consistent(A, b, z - u, alpha + beta * sigma.square(), self.n_steps, x)
+            if i == len(self.theta) - 1 and not denoise:
+                x = faithful(A, b, z - u)
+            else:
+                x = consistent(A, b, z - u, alpha + beta * sigma.square(), self.n_steps, x)
         return (x * scale)[0] * root_sum_of_squares(A.coils.maps[0])
 
     def _shifts(self, i: int) -> tuple[tuple[int, int], tuple[int, int]]:

@@ -14,7 +14,7 @@ from ..operators import encoding
 from .body import UNetBody
 from .channels import from_channels, to_channels
 from .checks import require_counts, require_one_set
-from .consistency import consistent
+from .consistency import consistent, faithful
 from .level import brightness, noise_level, or_one
 from .phase import smooth_phase
 from .precision import in_bfloat16
@@ -65,11 +65,16 @@ class UNet(nn.Module):
         self.alpha = nn.Parameter(torch.tensor(-3.0)) if consistency else None
         self.beta = nn.Parameter(torch.tensor(4.0)) if consistency else None
 
-    def forward(self, acquisition: Acquisition, /) -> Tensor:
+    def forward(self, acquisition: Acquisition, /, denoise: bool = True) -> Tensor:
         """Acquisition to complex image (*batch, y, x).
 
+        Args:
+            acquisition: k-space, with maps unless it has a single coil.
+            denoise: whether lam is the learned one; else it is 0.05.
+
         Raises:
-            ArgumentError: several sets of maps, or data consistency for several coils without maps.
+            ArgumentError: several sets of maps, data consistency for several coils without maps, or ``denoise`` is
+                off and there is no data consistency.
         """
         require_one_set(acquisition)
         x = _zero_filled(acquisition)
@@ -81,11 +86,13 @@ class UNet(nn.Module):
             change = self.body(channels)
         x = x + scale * p * from_channels(change, x)
         if self.alpha is None or self.beta is None:
+            if not denoise:
+                raise ArgumentError("denoise is off, and this U-Net has no data consistency (consistency=0)")
             return x
         A = encoding(acquisition)
-        lam = self.alpha.exp() + self.beta.exp() * sigma.square()
-        x = consistent(A, A.adjoint(acquisition.kspace), x[None], lam[None], self.consistency)[0]
-        return x * root_sum_of_squares(A.coils.maps[0])
+        b, lam = A.adjoint(acquisition.kspace), self.alpha.exp() + self.beta.exp() * sigma.square()
+        x = consistent(A, b, x[None], lam[None], self.consistency) if denoise else faithful(A, b, x[None])
+        return x[0] * root_sum_of_squares(A.coils.maps[0])
 
 
 def _zero_filled(acquisition: Acquisition) -> Tensor:

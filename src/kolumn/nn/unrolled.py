@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import islice
 from typing import ClassVar
 
 import torch
@@ -13,7 +12,7 @@ from ..coils import root_sum_of_squares
 from ..errors import ArgumentError
 from .channels import from_channels, to_channels
 from .checks import require_counts
-from .consistency import consistent
+from .consistency import consistent, faithful
 from .denoiser import Denoiser
 from .precision import in_bfloat16
 from .start import start
@@ -93,18 +92,21 @@ class Unrolled(nn.Module):
 
         Args:
             acquisition: k-space, with maps unless it has a single coil.
-            denoise: without it the last cascade is left out. It has learned a penalty that hardly asks for the data,
-                and what it takes away is for the most part noise that was measured.
+            denoise: whether the last lam_i is the learned one, which hardly asks for the data; else it is 0.05.
 
         Raises:
             ArgumentError: several coils without maps, or several sets of maps.
         """
         A, b, x, p, sigma, scale = start(acquisition, self.n_start)
+        last = len(self.order) - 1
         cascades = zip(self.order, self.alpha.exp(), self.beta.exp(), self.n_steps, strict=True)
-        for i, alpha, beta, n_steps in islice(cascades, len(self.order) - (not denoise)):
+        for number, (i, alpha, beta, n_steps) in enumerate(cascades):
             channels = to_channels(x * p.conj(), sigma, multiple=self.multiple, dtype=alpha.dtype)
             with in_bfloat16(self.mixed, x.device):
                 change = self.denoisers[i](channels)
             z = x + p * from_channels(change, x)
-            x = consistent(A, b, z, alpha + beta * sigma.square(), n_steps)
+            if number == last and not denoise:
+                x = faithful(A, b, z)
+            else:
+                x = consistent(A, b, z, alpha + beta * sigma.square(), n_steps)
         return (x * scale)[0] * root_sum_of_squares(A.coils.maps[0])

@@ -43,6 +43,9 @@ class Learned(ABC):
             256 x 256: 1 to 2 s on a thread). Where columns are skipped 40 steps gain 0.6 to 1.3 dB with ``unrolled``,
             -0.2 to 2.3 dB with ``unet``, -0.1 to 0.8 dB with ``learned-cs``. Masks of single samples are refused, where
             ``unrolled`` may lose 2 dB. 0: none.
+        denoise: whether the last data consistency is as the network has learned it from images without noise, which is
+            to take away most of what was measured. Off, measured samples stay as they are, to 95 %, and so does their
+            noise: nearer to a noisy reference, and to what other methods return.
     """
 
     METHOD: ClassVar[str]
@@ -51,6 +54,7 @@ class Learned(ABC):
     maps: str = "espirit"
     mirrored: bool = False
     adapt: int = 0
+    denoise: bool = True
 
     def __post_init__(self) -> None:
         if self.maps not in MAPS:
@@ -64,13 +68,15 @@ class Learned(ABC):
         Raises:
             FormatError: the weights are missing, damaged, or of no network known here.
             ArgumentError: the weights are another method's, or several sets of maps came, or weights that crop
-                the image are to see it mirrored, or weights of fastMRI or to masks of single samples are to be adapted.
+                the image are to see it mirrored, or weights of fastMRI or to masks of single samples are to be adapted,
+                or ``denoise`` is off with those of fastMRI or of a network without data consistency.
             CalibrationError: no maps came and there are too few calibration lines to estimate them.
         """
         network, card = _loaded(self.METHOD, self.weights, acquisition.kspace.device)
-        if self.adapt and not network.NEEDS_MAPS:
+        if (self.adapt or not self.denoise) and not network.NEEDS_MAPS:
             raise ArgumentError(
-                f"{self.METHOD} with fastMRI's weights gives magnitudes, from which no k-space follows; leave adapt out"
+                f"{self.METHOD} with fastMRI's weights gives magnitudes, from which no k-space follows; leave "
+                f"{'adapt' if self.adapt else 'denoise'} out"
             )
         if self.adapt and not acquisition.columns_only:
             raise ArgumentError(
@@ -95,14 +101,11 @@ class Learned(ABC):
         if self.adapt:
             network = adapt(network, entry, self.adapt)
         with torch.no_grad():
-            first, *others = (self._image(network, mirrored(entry, dims)) for dims in ways)
+            faithful = {} if self.denoise else {"denoise": False}
+            first, *others = (network(mirrored(entry, dims), **faithful) for dims in ways)
         if others and first.shape != entry.kspace.shape[COIL + 1 :]:  # of which the mirror image is another part
             raise ArgumentError(f"{self.METHOD} with these weights crops the image itself; leave mirrored out")
         return torch.stack([first, *map(mirror, others, ways[1:])]).mean(0)
-
-    def _image(self, network: nn.Module, entry: Acquisition) -> Tensor:
-        image: Tensor = network(entry)
-        return image
 
     def _estimate(self, entry: Acquisition) -> Tensor:
         try:
