@@ -141,6 +141,10 @@ def test_a_network_scored_against_a_noise_floor_gets_a_note(file, tmp_path, monk
 
     (note,) = said(file)
     assert note.endswith("% of white; --reference unbiased takes it away")
+    monkeypatch.setattr(Clean, "denoise", True, raising=False)
+    assert said(file) == [f"{note}; with --denoise no networks leave measured noise in their images"]
+    monkeypatch.setattr(Clean, "denoise", False, raising=False)
+    assert said(file) == [note]
     truth, floor = (float(f(open_scan(file).load(1)).max()) for f in (REFERENCES["rss"], noise_floor))
     assert float(note.removeprefix(about).split("%")[0]) == pytest.approx(100 * floor / truth, rel=0.2)
     monkeypatch.setitem(METHODS, "broken", Broken)

@@ -150,7 +150,8 @@ def compare(
     notes += result_notes(results)
     if truth is not None:
         able = [name for name, run in runs.items() if run.takes_noise_away and not run.result.error]
-        notes += reference_notes(reference, truth, max(floors), able)
+        leave = any(getattr(runs[name].method, "denoise", False) for name in able)
+        notes += reference_notes(reference, truth, max(floors), able, leave)
     return Comparison(truth, kept.samples.cpu(), kept.to_dict(), results, notes, reference)
 
 

@@ -40,7 +40,9 @@ def _more(n: int) -> str:
     return f" ({n} more slice{'s' * (n > 1)} like it)" if n else ""
 
 
-def reference_notes(reference: str, truth: Tensor, floor: float, able: Sequence[str]) -> list[str]:
+def reference_notes(
+    reference: str, truth: Tensor, floor: float, able: Sequence[str], can_leave: bool = False
+) -> list[str]:
     """What images were scored against, where that is not the usual thing or does some of them wrong.
 
     Args:
@@ -48,6 +50,7 @@ def reference_notes(reference: str, truth: Tensor, floor: float, able: Sequence[
         truth: itself, magnitude.
         floor: the root mean square of its air.
         able: names of those methods that take noise away.
+        can_leave: whether one of them would leave it on request.
     """
     if reference != "rss":
         return [f"scored against the root sum of squares less its noise floor ({reference})"]
@@ -57,4 +60,5 @@ def reference_notes(reference: str, truth: Tensor, floor: float, able: Sequence[
     return [
         f"{', '.join(able)}: less noise in the image than in the reference, whose noise floor is {floor / white:.1%} "
         "of white; --reference unbiased takes it away"
+        + ("; with --denoise no networks leave measured noise in their images" if can_leave else "")
     ]

@@ -49,7 +49,7 @@ class Simulated:
         default_factory=lambda: {1: 0.2, 2: 0.08, 3: 0.06, 4: 0.18, 6: 0.14, 8: 0.18, 10: 0.04, 12: 0.06, 16: 0.06}
     )
     masks: RandomMasks = field(default_factory=RandomMasks)
-    snr: tuple[float, float] = (1.4, 400.0)
+    snr: tuple[float, float] = (2.0, 400.0)
     estimated: float = 0.5
     known: float = 0.4
 
