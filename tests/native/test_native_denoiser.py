@@ -39,9 +39,12 @@ def assert_as_in_double(found, denoiser, x):
 
 
 @compiled
+@pytest.mark.parametrize("own", [False, True], ids=["threads of torch", "threads of its own"])
 @pytest.mark.parametrize("threads", [1, 2, 3])
 @pytest.mark.parametrize("shape", [(4, 4), (4, 20), (28, 8), (36, 44), (12, 260)], ids=str)
-def test_as_the_plain_one_in_double_precision(shape, threads):
+def test_as_the_plain_one_in_double_precision(shape, threads, own, monkeypatch):
+    if own:
+        monkeypatch.setattr("kolumn.native.denoiser._together", lambda *_: False)
     denoiser, x, before = random_denoiser(), draw(1, 3, *shape), torch.get_num_threads()
     torch.set_num_threads(threads)
     try:

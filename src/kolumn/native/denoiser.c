@@ -224,3 +224,37 @@ void kolumn_layers(const struct layer *layers, long many, long k, long n, int *c
         meet(count, (int)n);
     }
 }
+
+/* The threads that torch computes with, where they are those of OpenMP. Others would have to share the cores with them,
+   for they spin a while before they sleep. */
+#ifdef __linux__
+void GOMP_parallel(void (*)(void *), void *, unsigned, unsigned) __attribute__((weak));
+int omp_get_thread_num(void) __attribute__((weak));
+int omp_get_num_threads(void) __attribute__((weak));
+
+struct work {
+    const struct layer *layers;
+    long many, stride;
+    int *count;
+    float *memory;
+};
+
+static void share(void *given) {
+    const struct work *w = given;
+    long k = omp_get_thread_num();
+    kolumn_layers(w->layers, w->many, k, omp_get_num_threads(), w->count, w->memory + k * w->stride);
+}
+
+/* All layers by at most n of these threads; `memory` has n parts, each `stride` after the last. 0: there are none. */
+int kolumn_layers_together(const struct layer *layers, long many, long n, int *count, float *memory, long stride) {
+    if (GOMP_parallel == NULL || omp_get_thread_num == NULL || omp_get_num_threads == NULL) return 0;
+    struct work w = {layers, many, stride, count, memory};
+    GOMP_parallel(share, &w, (unsigned)n, 0);
+    return 1;
+}
+#else
+int kolumn_layers_together(const struct layer *layers, long many, long n, int *count, float *memory, long stride) {
+    (void)layers, (void)many, (void)n, (void)count, (void)memory, (void)stride;
+    return 0;
+}
+#endif

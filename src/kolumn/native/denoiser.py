@@ -89,6 +89,8 @@ class NativeDenoiser:
         sizes = [kernels.kolumn_convolve_memory(*map(ctypes.c_long, (a.nx, a.n_in, a.n_out))) for a in layers]
         n, count, array = torch.get_num_threads(), ctypes.c_int(0), (_Layer * len(layers))(*layers)
         memory = torch.empty(n, max(sizes))  # before any thread can wait for another
+        if n > 1 and _together(kernels, array, count, memory):
+            return
 
         def share(k: int) -> None:
             of = map(ctypes.c_long, (len(layers), k, n))
@@ -100,6 +102,13 @@ class NativeDenoiser:
         share(0)
         for thread in others:
             thread.join()
+
+
+def _together(kernels: ctypes.CDLL, layers: ctypes.Array[_Layer], count: ctypes.c_int, memory: Tensor) -> bool:
+    """Whether the threads of torch have done it all."""
+    n, stride = map(ctypes.c_long, memory.shape)
+    many = ctypes.c_long(len(layers))
+    return bool(kernels.kolumn_layers_together(layers, many, n, ctypes.byref(count), pointer(memory), stride))
 
 
 class _Layer(ctypes.Structure):
