@@ -53,6 +53,7 @@ class Unrolled(nn.Module):
     """
 
     NEEDS_MAPS: ClassVar[bool] = True
+    EARLIER: ClassVar[dict[str, int]] = {"n_last": 4, "n_again": 0}  # what files have that do not say
 
     def __init__(
         self,

@@ -115,7 +115,8 @@ def _build(path: Path, state: dict[str, Tensor], about: Mapping[str, str]) -> tu
     if kind not in NETWORKS:
         raise FormatError(f"{path} holds weights of no network known here; known are {', '.join(NETWORKS)}, fastMRI's")
     try:
-        network = NETWORKS[kind](**json.loads(about["options"]))
+        earlier: dict[str, int] = getattr(NETWORKS[kind], "EARLIER", {})
+        network = NETWORKS[kind](**{**earlier, **json.loads(about["options"])})
         network.load_state_dict(state)
     except (KeyError, ValueError, TypeError, RuntimeError) as error:
         reason = str(error).strip().splitlines()[-1].strip()[:100]
