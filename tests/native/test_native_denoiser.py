@@ -97,6 +97,17 @@ def test_weights_that_change_are_seen():
 
 
 @compiled
+def test_whatever_the_default_type_is():
+    denoiser, x = random_denoiser(), draw(1, 3, 12, 12)
+    want = denoiser(x)
+    torch.set_default_dtype(torch.bfloat16)
+    try:
+        assert torch.equal(denoiser(x), want)
+    finally:
+        torch.set_default_dtype(torch.float32)
+
+
+@compiled
 def test_in_inference_mode():
     x = draw(1, 3, 12, 12)
     want = random_denoiser()(x)
@@ -114,6 +125,8 @@ def test_where_it_is_not_for(monkeypatch):
     assert not uses(denoiser, x.clone().requires_grad_())
     assert not uses(denoiser, x.double())
     assert not uses(denoiser, x[:0])
+    assert not uses(denoiser, x[..., :10])  # no multiple of 4
+    assert not uses(denoiser, x[:, :2]) and not uses(denoiser, x[0])
     assert not uses(random_denoiser(channels=12), x)
     assert not uses(copy.deepcopy(denoiser).double(), x)
     with torch.autocast("cpu", torch.bfloat16):

@@ -98,18 +98,18 @@ def test_without_denoising_the_data_have_the_last_word(name, saved, monkeypatch)
 
 
 def test_files_from_before_the_options_of_today(tmp_path):
-    old = Unrolled(n_cascades=2, channels=4, levels=2, n_steps=4, n_last=4, n_again=0)
+    old = Unrolled(n_cascades=2, channels=4, levels=2, n_steps=5, n_last=5, n_again=0)
     options = {key: value for key, value in old.options.items() if key not in ("n_last", "n_again")}
     path = tmp_path / "old.safetensors"
     state = {key: value.contiguous() for key, value in old.state_dict().items()}
     save_file(state, path, {"network": "unrolled", "options": json.dumps(options)})
     found, _ = load_network("unrolled", path)
     assert found.options == old.options
-    assert found.n_steps == [4, 4]
+    assert found.n_steps == [5, 5]
 
 
 def test_where_there_is_nothing_to_leave_out(saved, monkeypatch):
-    with pytest.raises(ArgumentError, match=r"this U-Net has no data consistency \(consistency=0\)"):
+    with pytest.raises(ArgumentError, match=r"no data consistency \(consistency=0\); leave denoise out, or train"):
         LearnedUNet(weights=str(saved("unet")), denoise=False)(scan())
     foreign = VarNet(n_cascades=1, channels=2, levels=2, sens_channels=2, sens_levels=2)
     monkeypatch.setattr("kolumn.recon.learned._loaded", lambda *_: (foreign, card()))

@@ -88,7 +88,7 @@ class NativeDenoiser:
         kernels.kolumn_convolve_memory.restype = ctypes.c_long
         sizes = [kernels.kolumn_convolve_memory(*map(ctypes.c_long, (a.nx, a.n_in, a.n_out))) for a in layers]
         n, count, array = torch.get_num_threads(), ctypes.c_int(0), (_Layer * len(layers))(*layers)
-        memory = torch.empty(n, max(sizes))  # before any thread can wait for another
+        memory = torch.empty(n, max(sizes), dtype=torch.float32, device="cpu")  # before any thread can wait for another
         if n > 1 and _together(kernels, array, count, memory):
             return
 
@@ -96,7 +96,7 @@ class NativeDenoiser:
             of = map(ctypes.c_long, (len(layers), k, n))
             kernels.kolumn_layers(array, *of, ctypes.byref(count), pointer(memory[k]))
 
-        others = [Thread(target=share, args=(k,)) for k in range(1, n)]
+        others = [Thread(target=share, args=(k,), daemon=True) for k in range(1, n)]
         for thread in others:
             thread.start()
         share(0)
@@ -153,7 +153,7 @@ def native_denoiser(denoiser: Layers) -> NativeDenoiser | None:
 
 def _transformed(conv: nn.Conv2d) -> Tensor:
     """G g G^T for each pair of channels: (36, n_in, n_out), filled up with zeros to whole numbers of lanes."""
-    G = torch.tensor(_G, dtype=torch.float64) / 24
+    G = torch.tensor(_G, dtype=torch.float64, device="cpu") / 24
     U = torch.einsum("ia, ocab, jb -> ijco", G, conv.weight.detach().double(), G).flatten(0, 1)
     return _padded(_padded(U.float(), -1), -2).contiguous()
 

@@ -43,6 +43,7 @@ class Denoiser(nn.Module):
         self.tail = undrawn(nn.Conv2d, channels, n_out, 3, padding=1, bias=False)
         draw_weights(self, generator)
         nn.init.zeros_(self.tail.weight)
+        self.multiple = 2**levels
         self.compiled: tuple[list[tuple[int, int]], NativeDenoiser | None] = [], None
 
     def forward(self, x: Tensor) -> Tensor:
@@ -67,8 +68,9 @@ class Denoiser(nn.Module):
         weights = list(self.parameters())
         gradients = torch.is_grad_enabled() and any(t.requires_grad for t in (x, *weights))
         plain = type(x) is Tensor and x.dtype == torch.float32 and x.device.type == "cpu"
-        recorded = torch.is_autocast_enabled("cpu") or torch.compiler.is_compiling()
-        if gradients or recorded or not plain or len(x) == 0:
+        fits = x.ndim == 4 and x.shape[1] == self.head.in_channels and not any(n % self.multiple for n in x.shape[2:])
+        recorded = torch.is_autocast_enabled("cpu") or torch.compiler.is_compiling() or torch._C._get_tracing_state()
+        if gradients or recorded or not plain or not fits or len(x) == 0:
             return None
         state = [(weight.data_ptr(), 0 if weight.is_inference() else weight._version) for weight in weights]
         if self.compiled[0] != state:

@@ -25,8 +25,8 @@ class Unrolled(nn.Module):
         x = argmin 1/2 ||A x - y||^2 + lam_i/2 ||x - z||^2,   lam_i = exp(alpha_i) + exp(beta_i) sigma^2
 
     The second line is a few conjugate gradients with the encoding operator itself, which is why any number of coils,
-    any mask and any matrix will do. The first cascades take most of them: lam_i grows in training, and with it the
-    speed at which they converge. sigma is the noise of the data, x, y and sigma being in units of the brightness of
+    any mask and any matrix will do. The first cascades take most of them: later ones learn a larger lam_i, with which
+    they converge faster. sigma is the noise of the data, x, y and sigma being in units of the brightness of
     the first x, and p is the smooth phase of that; alpha_i and beta_i are learned. Neither unit nor phase of the data
     matter: f(c y, |c| sigma) = c f(y, sigma) for complex c.
 
@@ -53,7 +53,6 @@ class Unrolled(nn.Module):
     """
 
     NEEDS_MAPS: ClassVar[bool] = True
-    EARLIER: ClassVar[dict[str, int]] = {"n_last": 4, "n_again": 0}  # what files have that do not say
 
     def __init__(
         self,
@@ -88,12 +87,18 @@ class Unrolled(nn.Module):
         self.alpha = nn.Parameter(torch.full((n,), -3.0))
         self.beta = nn.Parameter(torch.full((n,), 4.0))
 
+    @staticmethod
+    def completed(options: dict[str, int]) -> dict[str, int]:
+        """Options with those that files from before there were n_last and n_again do not have."""
+        return {"n_last": options["n_steps"], "n_again": 0, **options}
+
     def forward(self, acquisition: Acquisition, /, denoise: bool = True) -> Tensor:
         """Acquisition to complex image (*batch, y, x).
 
         Args:
             acquisition: k-space, with maps unless it has a single coil.
-            denoise: whether the last lam_i is the learned one, which hardly asks for the data; else it is 0.05.
+            denoise: whether the last lam_i is the learned one, which asks less for the data the noisier they are; else
+                it is 0.05.
 
         Raises:
             ArgumentError: several coils without maps, or several sets of maps.

@@ -44,8 +44,8 @@ class Learned(ABC):
             ``unrolled``, -0.2 to 2.3 dB with ``unet``, -0.1 to 0.8 dB with ``learned-cs``. Masks of single samples are
             refused, where ``unrolled`` may lose 2 dB. 0: none.
         denoise: whether the last data consistency is as the network has learned it from images without noise, which is
-            to take away most of what was measured. Off, measured samples stay as they are, to 95 %, and so does their
-            noise: nearer to a noisy reference, and to what other methods return.
+            to take away most of the noise that was measured. Off, measured samples stay as they are, to 95 %, and so
+            does their noise: nearer to a noisy reference, and to what other methods return.
     """
 
     METHOD: ClassVar[str]
@@ -77,6 +77,11 @@ class Learned(ABC):
             raise ArgumentError(
                 f"{self.METHOD} with fastMRI's weights gives magnitudes, from which no k-space follows; leave "
                 f"{'adapt' if self.adapt else 'denoise'} out"
+            )
+        if not self.denoise and getattr(network, "consistency", 1) == 0:
+            raise ArgumentError(
+                "this U-Net has no data consistency (consistency=0); leave denoise out, or train one with "
+                "--option consistency=6"
             )
         if self.adapt and not acquisition.columns_only:
             raise ArgumentError(

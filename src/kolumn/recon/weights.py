@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -115,8 +115,8 @@ def _build(path: Path, state: dict[str, Tensor], about: Mapping[str, str]) -> tu
     if kind not in NETWORKS:
         raise FormatError(f"{path} holds weights of no network known here; known are {', '.join(NETWORKS)}, fastMRI's")
     try:
-        earlier: dict[str, int] = getattr(NETWORKS[kind], "EARLIER", {})
-        network = NETWORKS[kind](**{**earlier, **json.loads(about["options"])})
+        completed: Callable[[dict[str, Any]], dict[str, Any]] = getattr(NETWORKS[kind], "completed", dict)
+        network = NETWORKS[kind](**completed(json.loads(about["options"])))
         network.load_state_dict(state)
     except (KeyError, ValueError, TypeError, RuntimeError) as error:
         reason = str(error).strip().splitlines()[-1].strip()[:100]
