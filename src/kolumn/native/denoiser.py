@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 from dataclasses import dataclass
 from threading import Thread
-from typing import Protocol
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -17,24 +17,6 @@ _TILE = 4  # pixels a side of what a 3 x 3 convolution makes at once
 _G = ((6, 0, 0), (-4, -4, -4), (-4, 4, -4), (1, 2, 4), (1, -2, 4), (0, 0, 24))  # over 24
 
 _CONVOLUTION, _DOWN, _UP = range(3)
-
-
-class Block(Protocol):
-    """x + second(relu(first(x)))."""
-
-    first: nn.Conv2d
-    second: nn.Conv2d
-
-
-class Layers(Protocol):
-    """The layers of :class:`kolumn.nn.denoiser.Denoiser`, from top to bottom and up again."""
-
-    head: nn.Conv2d
-    before: list[Block]
-    down: list[nn.Conv2d]
-    up: list[nn.ConvTranspose2d]
-    after: list[Block]
-    tail: nn.Conv2d
 
 
 @dataclass(frozen=True)
@@ -130,11 +112,12 @@ def _change(kind: int, x: Tensor, weights: Tensor, y: Tensor) -> _Layer:
     return _Layer(kind, ny, ny, nx, x.shape[-1], y.shape[-1], 0, pointer(x), pointer(weights), None, pointer(y))
 
 
-def native_denoiser(denoiser: Layers) -> NativeDenoiser | None:
+def native_denoiser(denoiser: Any) -> NativeDenoiser | None:
     """A denoiser's weights as they are now, ready to be used; None where nothing is compiled, or not for such weights.
 
     Args:
-        denoiser: on the CPU and in single precision, all channels but those of the image multiples of 8.
+        denoiser: a :class:`kolumn.nn.denoiser.Denoiser`, on the CPU and in single precision, all channels but those of
+            the image multiples of 8.
     """
     weight = denoiser.head.weight
     inner = [conv.out_channels for conv in (denoiser.head, *denoiser.down)]

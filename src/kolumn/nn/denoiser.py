@@ -74,7 +74,7 @@ class Denoiser(nn.Module):
             return None
         state = [(weight.data_ptr(), 0 if weight.is_inference() else weight._version) for weight in weights]
         if self.compiled[0] != state:
-            self.compiled = state, native_denoiser(self)  # type: ignore[arg-type]
+            self.compiled = state, native_denoiser(self)
         return self.compiled[1]
 
 
