@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import threading
 from collections import Counter
 from dataclasses import replace
 
@@ -292,6 +294,28 @@ def test_any_number_of_workers_gives_the_same_batches(workers, one_thread):
     stream = batches(SMALL, workers, first=5, step=2)
     for i in (5, 7, 9):
         assert equal(next(stream), SMALL[i])
+
+
+class Sharing:
+    """Batches of a worker that, until its very end, puts tensors into shared memory, as it does to hand them over."""
+
+    def __getitem__(self, i):
+        if threading.active_count() < 4:
+            threading.Thread(target=self.share, daemon=True).start()
+        return torch.tensor(i)
+
+    def share(self):
+        while True:
+            torch.ones(3).share_memory_()
+
+
+def test_workers_end_in_peace(one_thread):
+    others = multiprocessing.active_children()
+    stream = batches(Sharing(), 1)
+    assert [int(next(stream)) for _ in range(5)] == list(range(5))
+    (worker,) = {*multiprocessing.active_children()} - {*others}
+    del stream
+    assert worker.exitcode == 0
 
 
 def test_negative_numbers_are_refused():

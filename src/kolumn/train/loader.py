@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol, cast
@@ -69,5 +71,11 @@ def batches(source: Source, workers: int, first: int = 0, step: int = 1) -> Iter
         multiprocessing_context="spawn",
         prefetch_factor=4,
         generator=torch.Generator(),
+        worker_init_fn=_leave_at_once,
     )
     return iter(loader)
+
+
+def _leave_at_once(_: int) -> None:
+    """End this worker without Python's clean-up, which aborts if a thread is just then handing a batch over."""
+    atexit.register(os._exit, 0)
