@@ -17,6 +17,7 @@ from ..phantoms import coil_covariance, simulate, smooth_phase
 from ..recon.prepare import prepare
 from .coils import random_coils
 from .draw import chance, log_uniform, pick, seeded, uniform
+from .fat import fat_phase
 from .images import FAMILIES, Family
 from .images.field import random_field
 from .masks import RandomMasks
@@ -38,6 +39,7 @@ class Simulated:
         snr: lowest and highest ratio of the mean signal to the noise.
         estimated: how often maps are estimated from the undersampled data.
         known: how often the noise is known and whitened, as with a noise scan.
+        fat: how often there is fat, of another phase than water.
     """
 
     seed: int = 0
@@ -52,6 +54,7 @@ class Simulated:
     snr: tuple[float, float] = (2.0, 400.0)
     estimated: float = 0.5
     known: float = 0.4
+    fat: float = 0.5
 
     def __post_init__(self) -> None:
         if self.batch_size < 1:
@@ -68,7 +71,9 @@ class Simulated:
 
     def _one(self, shape: tuple[int, int], n_coils: int, known: bool, plane: bool, generator: Generator) -> Sample:
         family = self.families[_weighted(self.families, self.weights, generator)]
-        image = draw_image(family, shape, generator) * random_phase(shape, generator)
+        image = draw_image(family, shape, generator)
+        fat = fat_phase(image, generator) if chance(generator, self.fat) else 1.0
+        image = image * fat * random_phase(shape, generator)
         maps = random_coils(n_coils, shape, generator)
         norm = root_sum_of_squares(maps)
         maps, image = maps / norm, image * norm ** uniform(generator, 0, 1)  # arrays are brightest near their loops
