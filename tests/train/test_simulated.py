@@ -344,10 +344,10 @@ def test_the_choice_of_a_source_says_nothing_about_what_it_gives():
         return make
 
     families = {name: family(name) for name in "ab"}
-    simulated = Simulated(7, families=families, sizes=(16,), coils={1: 1}, estimated=0.0)
+    simulated = Simulated(7, families=families, sizes=(32,), coils={1: 1}, estimated=0.0)
     mixed = Mixed((simulated, [None] * 200), (0.6, 0.4), seed=7)
     for i in range(200):
-        assert mixed[i] is None or mixed[i].target.shape == (1, 16, 16)
+        assert mixed[i] is None or mixed[i].target.shape == (1, 32, 32)
     assert 0.65 < seen["a"] / seen["b"] < 1.5
 
 

@@ -106,7 +106,7 @@ def draw_image(family: Family, shape: tuple[int, int], generator: Generator) -> 
 
 
 def random_phase(shape: tuple[int, int], generator: Generator) -> Tensor:
-    """A phase factor (y, x): smooth, sometimes none, sometimes with an echo off the centre, or with sharp steps."""
+    """A phase factor (y, x): smooth, sometimes none, or with ripples, an echo off the centre, or sharp steps."""
     strength = 0.0 if chance(generator, 0.15) else uniform(generator, 0.1, 2.5)
     phase = smooth_phase(shape, generator, strength)
     angle = torch.full(shape, uniform(generator, -math.pi, math.pi))
@@ -114,6 +114,9 @@ def random_phase(shape: tuple[int, int], generator: Generator) -> Tensor:
         for n, dim in zip(shape, (0, 1), strict=True):
             slope = uniform(generator, -2, 2) * 2 * math.pi / n
             angle = angle + (slope * (torch.arange(n) - n // 2)).unsqueeze(1 - dim)
+    if chance(generator, 0.5):  # of tissue, vessels, susceptibility: finer than the calibration lines can follow
+        wavelength = log_uniform(generator, 0.05, 0.5) * min(shape)
+        angle = angle + log_uniform(generator, 0.03, 0.5) * random_field(shape, generator, wavelength)
     if chance(generator, 0.12):
         step = random_field(shape, generator, uniform(generator, 0.1, 0.5) * min(shape)) > uniform(generator, 0, 1.5)
         angle = angle + uniform(generator, -math.pi, math.pi) * step
