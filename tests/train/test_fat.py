@@ -77,6 +77,7 @@ def test_half_of_the_scans_have_some():
         masks=RandomMasks(kinds={"full": 1.0}, planes=0),
         snr=(300.0, 300.0),
         known=0.0,
+        ripples=0.0,
     )
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(

@@ -266,6 +266,20 @@ def test_images_are_brightest_near_the_loops_and_have_a_phase():
     assert len(phases) == 12 and winding >= 6
 
 
+def test_ripples_turn_half_of_the_targets_and_leave_all_else_as_it_is():
+    plain = replace(SMALL, sizes=(48,), batch_size=1, estimated=0.0, known=0.0, fat=0.0, ripples=0.0)
+    some = 0
+    for i in range(40):
+        a, b, c = (replace(plain, ripples=often)[i] for often in (0.0, 1.0, SMALL.ripples))
+        assert torch.equal(a.acquisition.mask, b.acquisition.mask) and torch.equal(
+            a.acquisition.maps, b.acquisition.maps
+        )
+        torch.testing.assert_close(a.target.abs(), b.target.abs(), rtol=1e-3, atol=1e-4 * float(a.target.abs().max()))
+        assert not torch.equal(a.target, b.target)
+        some += not torch.equal(a.target, c.target)
+    assert 12 <= some <= 28
+
+
 # --- determinism
 
 

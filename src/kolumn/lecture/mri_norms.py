@@ -62,7 +62,15 @@ def scans(side: int, steps: int, test: int) -> Data:
     """Simulated scans of a single coil, undersampled by random columns; no image is shown or tested with twice."""
     masks = RandomMasks((ACCELERATION, ACCELERATION), (CENTER, CENTER), planes=0.0, kinds={"random": 1.0})
     source = Simulated(
-        batch_size=BATCH, sizes=(side,), coils={1: 1.0}, masks=masks, snr=(SNR, SNR), estimated=0.0, known=1.0
+        batch_size=BATCH,
+        sizes=(side,),
+        coils={1: 1.0},
+        masks=masks,
+        snr=(SNR, SNR),
+        estimated=0.0,
+        known=1.0,
+        fat=0.0,
+        ripples=0.0,
     )
     batches = [source[i] for i in range(steps + test)]
     linear = network((1, 1), "none", 0).eval()  # an untrained network gives back what it is given

@@ -23,6 +23,8 @@ from .images.field import random_field
 from .masks import RandomMasks
 from .sample import Sample, clean_target, estimated_maps, stack
 
+_ASIDE = 1  # to seed what a phase may have besides
+
 
 @dataclass(frozen=True)
 class Simulated:
@@ -40,6 +42,7 @@ class Simulated:
         estimated: how often maps are estimated from the undersampled data.
         known: how often the noise is known and whitened, as with a noise scan.
         fat: how often there is fat, of another phase than water.
+        ripples: how often the phase is finer than calibration lines follow. All else is the same with and without.
     """
 
     seed: int = 0
@@ -55,6 +58,7 @@ class Simulated:
     estimated: float = 0.5
     known: float = 0.4
     fat: float = 0.5
+    ripples: float = 0.5
 
     def __post_init__(self) -> None:
         if self.batch_size < 1:
@@ -67,13 +71,17 @@ class Simulated:
         n_coils = pick(plan, list(self.coils), list(self.coils.values()))
         known = chance(plan, self.known)
         plane = chance(plan, self.masks.planes)
-        return stack([self._one(shape, n_coils, known, plane, seeded(self.seed, i, j)) for j in range(self.batch_size)])
+        each = [(seeded(self.seed, i, j), seeded(self.seed, i, j, _ASIDE)) for j in range(self.batch_size)]
+        return stack([self._one(shape, n_coils, known, plane, *generators) for generators in each])
 
-    def _one(self, shape: tuple[int, int], n_coils: int, known: bool, plane: bool, generator: Generator) -> Sample:
+    def _one(
+        self, shape: tuple[int, int], n_coils: int, known: bool, plane: bool, generator: Generator, aside: Generator
+    ) -> Sample:
         family = self.families[_weighted(self.families, self.weights, generator)]
         image = draw_image(family, shape, generator)
-        fat = fat_phase(image, generator) if chance(generator, self.fat) else 1.0
-        image = image * fat * random_phase(shape, generator)
+        fat = fat_phase(image, aside) if chance(aside, self.fat) else 1.0
+        fine = ripples(shape, aside) if chance(aside, self.ripples) else 1.0
+        image = image * fat * fine * random_phase(shape, generator)
         maps = random_coils(n_coils, shape, generator)
         norm = root_sum_of_squares(maps)
         maps, image = maps / norm, image * norm ** uniform(generator, 0, 1)  # arrays are brightest near their loops
@@ -106,7 +114,7 @@ def draw_image(family: Family, shape: tuple[int, int], generator: Generator) -> 
 
 
 def random_phase(shape: tuple[int, int], generator: Generator) -> Tensor:
-    """A phase factor (y, x): smooth, sometimes none, or with ripples, an echo off the centre, or sharp steps."""
+    """A phase factor (y, x): smooth, sometimes none, sometimes with an echo off the centre, or with sharp steps."""
     strength = 0.0 if chance(generator, 0.15) else uniform(generator, 0.1, 2.5)
     phase = smooth_phase(shape, generator, strength)
     angle = torch.full(shape, uniform(generator, -math.pi, math.pi))
@@ -114,13 +122,16 @@ def random_phase(shape: tuple[int, int], generator: Generator) -> Tensor:
         for n, dim in zip(shape, (0, 1), strict=True):
             slope = uniform(generator, -2, 2) * 2 * math.pi / n
             angle = angle + (slope * (torch.arange(n) - n // 2)).unsqueeze(1 - dim)
-    if chance(generator, 0.5):  # of tissue, vessels, susceptibility: finer than the calibration lines can follow
-        wavelength = log_uniform(generator, 0.05, 0.5) * min(shape)
-        angle = angle + log_uniform(generator, 0.03, 0.5) * random_field(shape, generator, wavelength)
     if chance(generator, 0.12):
         step = random_field(shape, generator, uniform(generator, 0.1, 0.5) * min(shape)) > uniform(generator, 0, 1.5)
         angle = angle + uniform(generator, -math.pi, math.pi) * step
     return phase * torch.polar(torch.ones(shape), angle)
+
+
+def ripples(shape: tuple[int, int], generator: Generator) -> Tensor:
+    """A phase factor (y, x) finer than calibration lines follow, as tissue, vessels and susceptibility leave it."""
+    angle = random_field(shape, generator, log_uniform(generator, 0.05, 0.5) * min(shape))
+    return torch.polar(torch.ones(shape), log_uniform(generator, 0.03, 0.5) * angle)
 
 
 def _weighted(names: Mapping[str, object], weights: Mapping[str, float], generator: Generator) -> str:
