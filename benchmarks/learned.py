@@ -161,8 +161,8 @@ class Images:
         plane = float(mask in ("gaussian2d", "poisson"))
         masks = RandomMasks((rate[0],) * 2, (rate[1],) * 2, plane, {mask: 1.0})
         # Where the mask is of a plane its kind is drawn from two; the seed makes it the same for all methods.
-        size, n = (SIZE,), {coils: 1.0}
-        return Simulated(1000, 1, families, {}, size, n, masks, snr, estimated=1.0, known=0.0, fat=0.0, ripples=0.0)
+        simple = Simulated(1000, families=families, sizes=(SIZE,), known=0.0, fat=0.0, ripples=0.0)
+        return replace(simple, coils={coils: 1.0}, masks=masks, snr=snr, estimated=1.0)
 
     def cases(self, *what: object) -> Iterator[Case]:
         source = self.source(*what)  # type: ignore[arg-type]

@@ -24,6 +24,7 @@ from kolumn.fourier import fft2, ifft2
 from kolumn.masks import make_mask
 from kolumn.metrics import psnr
 from kolumn.nn.level import noise_level
+from kolumn.nn.phase import phase_of_middle
 from kolumn.recon import make_method
 from kolumn.recon.prepare import finish, prepare
 from kolumn.report.compare import undersampled
@@ -32,18 +33,9 @@ RATES = ((4.0, 0.08), (8.0, 0.04))
 LINES = (160, 96, 48, 24)
 
 
-def smoothed(image: Tensor, lines: int) -> Tensor:
-    """The phase factor (y, x) of the middle of k-space."""
-    window = torch.ones(())
-    for dim, n in enumerate(image.shape):
-        k = ((torch.arange(n) - n // 2) / lines).clamp(-0.5, 0.5)
-        window = window * (0.5 + 0.5 * torch.cos(2 * torch.pi * k)).unsqueeze(1 - dim)
-    return torch.sgn(ifft2(fft2(image) * window))
-
-
 def phases(image: Tensor) -> dict[str, Tensor]:
     """Phase factors (y, x), by name."""
-    smooth = {f"{lines} lines": smoothed(image, lines) for lines in LINES}
+    smooth = {f"{lines} lines": phase_of_middle(image, torch.full((1, 1), float(lines))) for lines in LINES}
     return {"its own": torch.sgn(image), **smooth, "none": torch.ones_like(image)}
 
 

@@ -14,7 +14,8 @@ from kolumn.train.images.body import outline
 from kolumn.train.images.field import paint, random_field, signed_distance
 from kolumn.train.images.leaves import power_law
 from kolumn.train.images.tissue import TISSUES, contrast, signal
-from kolumn.train.simulated import draw_image, random_phase, ripples
+from kolumn.train.phase import random_phase, ripples
+from kolumn.train.simulated import draw_image
 
 SHAPE = (57, 84)
 

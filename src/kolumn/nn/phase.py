@@ -28,8 +28,21 @@ def smooth_phase(image: Tensor, mask: Tensor) -> Tensor:
     Returns:
         Tensor: complex (*batch, y, x), of magnitude 1.
     """
+    return phase_of_middle(image, _calibration_lines(mask))
+
+
+def phase_of_middle(image: Tensor, lines: Tensor) -> Tensor:
+    """The p = e / |e|, e being the image of the middle of k-space under a Hann window along both axes.
+
+    Args:
+        image: x, complex (*batch, y, x).
+        lines: how many the window leaves along each axis, broadcasts to (*batch, 1, 1).
+
+    Returns:
+        Tensor: complex (*batch, y, x), of magnitude 1.
+    """
+    lines = lines.to(image.device, image.real.dtype)
     window = torch.ones((), dtype=image.real.dtype, device=image.device)
-    lines = _calibration_lines(mask).to(window)
     for dim in PLANE:
         n = image.shape[dim]
         k = (torch.arange(n, device=image.device) - n // 2) / lines

@@ -29,13 +29,13 @@ def fat_phase(magnitude: Tensor, generator: Generator) -> Tensor:
         Tensor: complex (y, x).
     """
     where = uniform(generator, 0, 3)
-    top = float(magnitude.abs().flatten().quantile(0.99))
+    bright = magnitude.abs() / (float(magnitude.abs().flatten().quantile(0.99)) or 1.0)
     fat = torch.zeros_like(magnitude)
     if where < 2:
         least, edge = uniform(generator, 0.4, 0.9), uniform(generator, 0.02, 0.1)
-        fat = torch.sigmoid((magnitude.abs() / (top or 1.0) - least) / edge)
+        fat = torch.sigmoid((bright - least) / edge)
     if where > 1:
-        fat = torch.maximum(fat, _rim(magnitude.abs() / (top or 1.0), generator))
+        fat = torch.maximum(fat, _rim(bright, generator))
     phi = uniform(generator, -math.pi, math.pi)
     return 1 - fat + fat * torch.polar(torch.ones(()), torch.tensor(phi))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
@@ -13,14 +12,14 @@ from ..acquisition import Acquisition
 from ..coils import root_sum_of_squares, whiten
 from ..errors import ArgumentError
 from ..fourier import crop, fft2, ifft2
-from ..phantoms import coil_covariance, simulate, smooth_phase
+from ..phantoms import coil_covariance, simulate
 from ..recon.prepare import prepare
 from .coils import random_coils
 from .draw import chance, log_uniform, pick, seeded, uniform
 from .fat import fat_phase
 from .images import FAMILIES, Family
-from .images.field import random_field
 from .masks import RandomMasks
+from .phase import random_phase, ripples
 from .sample import Sample, clean_target, estimated_maps, stack
 
 _ASIDE = 1  # to seed what a phase may have besides
@@ -111,27 +110,6 @@ def draw_image(family: Family, shape: tuple[int, int], generator: Generator) -> 
         image = ifft2(crop(fft2(image.to(torch.complex64)), size)).real / finer
     image = image.T if transposed else image
     return image.flip([i for i, yes in enumerate((up, left)) if yes])
-
-
-def random_phase(shape: tuple[int, int], generator: Generator) -> Tensor:
-    """A phase factor (y, x): smooth, sometimes none, sometimes with an echo off the centre, or with sharp steps."""
-    strength = 0.0 if chance(generator, 0.15) else uniform(generator, 0.1, 2.5)
-    phase = smooth_phase(shape, generator, strength)
-    angle = torch.full(shape, uniform(generator, -math.pi, math.pi))
-    if chance(generator, 0.3):
-        for n, dim in zip(shape, (0, 1), strict=True):
-            slope = uniform(generator, -2, 2) * 2 * math.pi / n
-            angle = angle + (slope * (torch.arange(n) - n // 2)).unsqueeze(1 - dim)
-    if chance(generator, 0.12):
-        step = random_field(shape, generator, uniform(generator, 0.1, 0.5) * min(shape)) > uniform(generator, 0, 1.5)
-        angle = angle + uniform(generator, -math.pi, math.pi) * step
-    return phase * torch.polar(torch.ones(shape), angle)
-
-
-def ripples(shape: tuple[int, int], generator: Generator) -> Tensor:
-    """A phase factor (y, x) finer than calibration lines follow, as tissue, vessels and susceptibility leave it."""
-    angle = random_field(shape, generator, log_uniform(generator, 0.05, 0.5) * min(shape))
-    return torch.polar(torch.ones(shape), log_uniform(generator, 0.03, 0.5) * angle)
 
 
 def _weighted(names: Mapping[str, object], weights: Mapping[str, float], generator: Generator) -> str:
