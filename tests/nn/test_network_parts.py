@@ -11,7 +11,7 @@ from kolumn.acquisition import acquire
 from kolumn.fourier import fft2, ifft2
 from kolumn.nn import consistency
 from kolumn.nn.body import UNetBody
-from kolumn.nn.consistency import consistent, normal
+from kolumn.nn.consistency import consistent, faithful, normal
 from kolumn.nn.denoiser import Denoiser
 from kolumn.nn.level import brightness, noise_level
 from kolumn.nn.phase import smooth_phase
@@ -53,6 +53,16 @@ def test_data_consistency_short_of_its_end(n):
     want = z.flatten() + krylov @ torch.linalg.solve(krylov.mH @ left @ krylov, krylov.mH @ r)
     x = consistent(A, A.adjoint(acq.kspace), z, torch.full((1, 1, 1), lam, dtype=torch.float64), n)
     torch.testing.assert_close(x.flatten(), want)
+
+
+def test_faithful_keeps_measured_samples_but_for_a_tenth_at_most():
+    acq = scan(n_coils=1)
+    A, z = encoding(acq), draw(1, *acq.kspace.shape[1:], seed=1)
+    measured, made = acq.kspace[0], fft2(z[0])
+    for lam, low in ((0.02, 0.02), (0.1, 0.1), (3.0, 0.1)):
+        x = faithful(A, A.adjoint(acq.kspace), z, torch.full((1, 1, 1), lam, dtype=torch.float64))
+        want = torch.where(acq.mask, (measured + low * made) / (1 + low), made)
+        torch.testing.assert_close(fft2(x[0]), want)
 
 
 def test_data_consistency_in_single_precision():

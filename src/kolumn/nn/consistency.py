@@ -12,7 +12,7 @@ from ..solvers import conjugate_gradients
 from .linear import linear
 
 _ROUNDING = 100  # times the machine epsilon
-_FAITHFUL, _STEPS = 0.05, 8  # lam, and conjugate gradients, where measured samples are to stay as they are
+_FAITHFUL, _STEPS = 0.1, 8  # lam, and conjugate gradients, where measured samples are to stay as they are
 
 
 def consistent(A: Encoding, b: Tensor, z: Tensor, lam: Tensor, n_steps: int, begin: Tensor | None = None) -> Tensor:
@@ -46,8 +46,8 @@ def consistent(A: Encoding, b: Tensor, z: Tensor, lam: Tensor, n_steps: int, beg
     return x + step.x
 
 
-def faithful(A: Encoding, b: Tensor, z: Tensor) -> Tensor:
-    """Data consistency with lam = 0.05: where A is a projection, 95 % of each measured sample and 5 % of that of z.
+def faithful(A: Encoding, b: Tensor, z: Tensor, lam: Tensor) -> Tensor:
+    """Data consistency with lam = 0.1 at most: where A is a projection, 91 % of each measured sample and 9 % of z's.
 
     Measured noise stays in the image. What a network learns for its last lam takes it away, for it has learned from
     images without.
@@ -56,8 +56,9 @@ def faithful(A: Encoding, b: Tensor, z: Tensor) -> Tensor:
         A: the encoding operator.
         b: A^H y, complex (set, *batch, y, x).
         z: of the same shape.
+        lam: the learned one, real (1, *batch, 1, 1); it counts where it is smaller.
     """
-    return consistent(A, b, z, b.real.new_full((1,) * b.ndim, _FAITHFUL), _STEPS)
+    return consistent(A, b, z, lam.clamp_max(_FAITHFUL), _STEPS)
 
 
 def normal(A: Encoding, x: Tensor) -> Tensor:

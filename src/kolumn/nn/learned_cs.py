@@ -17,23 +17,25 @@ from .linear import linear
 from .start import start
 
 _RELAXED = 1.7  # of ADMM, where 1 is none
-_TINY = 1e-30  # energy below which a coefficient, in units of the brightness, is 0
 
 
 class LearnedCS(nn.Module):
     """A few iterations of relaxed ADMM on 1/2 ||A x - y||^2 + |t W x|_1, i = 1 .. n_iterations.
 
-        h = 1.7 x - 0.7 z + u,   z = W_i^H shrink(W_i h, t_i),   u = h - z
+        h = 1.7 x - 0.7 z + u,   z = p W_i^H shrink(W_i conj(p) h, t_i),   u = h - z
         x = argmin 1/2 ||A x - y||^2 + lam_i/2 ||x - (z - u)||^2, by conjugate gradients from x
         t_i = exp(theta_il) + exp(eta_l) sigma at level l,   lam_i = exp(alpha_i) + exp(beta_i) sigma^2
 
     from a few steps of SENSE, z = x and u = 0. W_i is the Haar wavelet on a grid that is elsewhere in each iteration,
-    which blurs the grid away; the coarsest approximation is not shrunk. x, y and the noise sigma are in units of the
-    brightness of the first x. Only theta, eta, alpha and beta are learned, 124 numbers by default.
+    which blurs the grid away; the coarsest approximation is not shrunk. p is the smooth phase of the first x, without
+    which an image is nearly real: real and imaginary parts are shrunk each on its own, and the threshold of imaginary
+    ones is exp(gamma_l) t_i. x, y and the noise sigma are in units of the brightness of the first x. Only theta, eta,
+    gamma, alpha and beta are learned, 128 numbers by default.
 
     References: Revisiting l1-wavelet compressed-sensing MRI in the era of deep learning, Gu, Yaman, Moeller, Ellermann,
     Ugurbil and Akcakaya, 2022, doi:10.1073/pnas.2201062119 (four wavelets at rest there); Translation-invariant
-    de-noising, Coifman and Donoho, 1995, doi:10.1007/978-1-4612-2544-7_9.
+    de-noising, Coifman and Donoho, 1995, doi:10.1007/978-1-4612-2544-7_9; for p: Homodyne detection in magnetic
+    resonance imaging, Noll, Nishimura and Macovski, 1991, doi:10.1109/42.79473.
 
     Args:
         n_iterations: of ADMM.
@@ -55,6 +57,7 @@ class LearnedCS(nn.Module):
         self.wavelet = Wavelet("haar", levels)
         self.theta = nn.Parameter(torch.linspace(-2, -3.5, n_iterations)[:, None].repeat(1, levels))
         self.eta = nn.Parameter(torch.full((levels,), -1.5))
+        self.gamma = nn.Parameter(torch.full((levels,), 0.7))
         self.alpha = nn.Parameter(torch.full((n_iterations,), -2.3))
         self.beta = nn.Parameter(torch.full((n_iterations,), 0.7))
 
@@ -63,26 +66,30 @@ class LearnedCS(nn.Module):
 
         Args:
             acquisition: k-space, with maps unless it has a single coil.
-            denoise: whether the last lam_i is the learned one; else it is 0.05.
+            denoise: whether the last lam_i is the learned one; else it is 0.1 at most.
 
         Raises:
             ArgumentError: several coils without maps, or several sets of maps.
         """
-        A, b, x, _, sigma, scale = start(acquisition, self.n_start)
+        A, b, x, p, sigma, scale = start(acquisition, self.n_start)
         W, details = self.wavelet, self._details(x)
         noise = _by_level(self.eta.exp(), details) * sigma
+        imaginary = _by_level(self.gamma.exp(), details)
         z, u = x, torch.zeros_like(x)
         parameters = zip(self.theta.exp(), self.alpha.exp(), self.beta.exp(), strict=True)
         for i, (theta, alpha, beta) in enumerate(parameters):
             h = _RELAXED * x + (1 - _RELAXED) * z + u
             there, back = self._shifts(i)
-            coefficients = linear(h.roll(there, PLANE), W.forward, W.adjoint)
-            z = linear(shrink(coefficients, _by_level(theta, details) + noise), W.adjoint, W.forward).roll(back, PLANE)
+            coefficients = linear((h * p.conj()).roll(there, PLANE), W.forward, W.adjoint)
+            t = _by_level(theta, details) + noise
+            shrunk = torch.complex(shrink(coefficients.real, t), shrink(coefficients.imag, imaginary * t))
+            z = p * linear(shrunk, W.adjoint, W.forward).roll(back, PLANE)
             u = h - z
+            lam = alpha + beta * sigma.square()
             if i == len(self.theta) - 1 and not denoise:
-                x = faithful(A, b, z - u)
+                x = faithful(A, b, z - u, lam)
             else:
-                x = consistent(A, b, z - u, alpha + beta * sigma.square(), self.n_steps, x)
+                x = consistent(A, b, z - u, lam, self.n_steps, x)
         return (x * scale)[0] * root_sum_of_squares(A.coils.maps[0])
 
     def _shifts(self, i: int) -> tuple[tuple[int, int], tuple[int, int]]:
@@ -106,6 +113,5 @@ def _by_level(values: Tensor, details: Tensor) -> Tensor:
 
 
 def shrink(z: Tensor, t: Tensor) -> Tensor:
-    """max(1 - t / |z|, 0) z, as :func:`kolumn.prox.shrink`, for gradients through z and t, which are finite at 0."""
-    energy = torch.view_as_real(z).square().sum(-1)
-    return z * (1 - t * energy.clamp_min(_TINY).rsqrt()).clamp_min(0)
+    """max(1 - t / |z|, 0) z of real z, as :func:`kolumn.prox.shrink`, for gradients through z and t."""
+    return z - z.clamp(-t, t)

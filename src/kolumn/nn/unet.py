@@ -70,7 +70,7 @@ class UNet(nn.Module):
 
         Args:
             acquisition: k-space, with maps unless it has a single coil.
-            denoise: whether lam is the learned one; else it is 0.05.
+            denoise: whether lam is the learned one; else it is 0.1 at most.
 
         Raises:
             ArgumentError: several sets of maps, data consistency for several coils without maps, or ``denoise`` is
@@ -90,8 +90,8 @@ class UNet(nn.Module):
                 raise ArgumentError("denoise is off, and this U-Net has no data consistency (consistency=0)")
             return x
         A = encoding(acquisition)
-        b, lam = A.adjoint(acquisition.kspace), self.alpha.exp() + self.beta.exp() * sigma.square()
-        x = consistent(A, b, x[None], lam[None], self.consistency) if denoise else faithful(A, b, x[None])
+        b, lam = A.adjoint(acquisition.kspace), (self.alpha.exp() + self.beta.exp() * sigma.square())[None]
+        x = consistent(A, b, x[None], lam, self.consistency) if denoise else faithful(A, b, x[None], lam)
         return x[0] * root_sum_of_squares(A.coils.maps[0])
 
 

@@ -98,7 +98,7 @@ class Unrolled(nn.Module):
         Args:
             acquisition: k-space, with maps unless it has a single coil.
             denoise: whether the last lam_i is the learned one, which asks less for the data the noisier they are; else
-                it is 0.05.
+                it is 0.1 at most.
 
         Raises:
             ArgumentError: several coils without maps, or several sets of maps.
@@ -111,8 +111,9 @@ class Unrolled(nn.Module):
             with in_bfloat16(self.mixed, x.device):
                 change = self.denoisers[i](channels)
             z = x + p * from_channels(change, x)
+            lam = alpha + beta * sigma.square()
             if number == last and not denoise:
-                x = faithful(A, b, z)
+                x = faithful(A, b, z, lam)
             else:
-                x = consistent(A, b, z, alpha + beta * sigma.square(), n_steps)
+                x = consistent(A, b, z, lam, n_steps)
         return (x * scale)[0] * root_sum_of_squares(A.coils.maps[0])
