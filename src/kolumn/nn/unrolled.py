@@ -112,8 +112,5 @@ class Unrolled(nn.Module):
                 change = self.denoisers[i](channels)
             z = x + p * from_channels(change, x)
             lam = alpha + beta * sigma.square()
-            if number == last and not denoise:
-                x = faithful(A, b, z, lam)
-            else:
-                x = consistent(A, b, z, lam, n_steps)
+            x = faithful(A, b, z, lam) if number == last and not denoise else consistent(A, b, z, lam, n_steps)
         return (x * scale)[0] * root_sum_of_squares(A.coils.maps[0])
