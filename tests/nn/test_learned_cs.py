@@ -44,7 +44,7 @@ def test_against_admm_with_matrices(n_coils):
     net = awake(n_iterations=3, n_steps=70)
     with torch.no_grad():
         net.alpha[-1] += 4
-    _, _, x, p, sigma, scale = start(acq, net.n_start)
+    _, _, x, p, sigma, scale, _ = start(acq, net.n_start)
     sigma, E = float(sigma), matrix_of(encoding(acq).forward, shape)
     W, shifts = Wavelet("haar", 2), ((0, 0), (1, 3), (2, 2))
     Ws = [matrix_of(lambda v, s=s: W.forward(v.roll(s, (-2, -1))), shape) for s in shifts]

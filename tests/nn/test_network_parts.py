@@ -211,6 +211,9 @@ def test_it_starts_from_sense_in_units_of_its_brightness(n_coils):
     torch.testing.assert_close(found.b, b.reshape(1, *shape) / scale)
     torch.testing.assert_close(found.sigma, 7 * sigma / scale)
     torch.testing.assert_close(found.p, smooth_phase(x, acq.mask))
+    torch.testing.assert_close(
+        found.seen, acq.maps.abs().square().sum(0).sqrt() if n_coils > 1 else torch.ones(shape).double()
+    )
     assert relative(start(acq, 2).x, found.x) > 1e-3 or n_coils == 1
 
 

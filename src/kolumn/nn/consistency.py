@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from itertools import islice
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
-from ..operators import Encoding
 from ..solvers import conjugate_gradients
 from .linear import linear
 
@@ -15,7 +15,14 @@ _ROUNDING = 100  # times the machine epsilon
 _FAITHFUL, _STEPS = 0.1, 8  # lam, and conjugate gradients, where measured samples are to stay as they are
 
 
-def consistent(A: Encoding, b: Tensor, z: Tensor, lam: Tensor, n_steps: int, begin: Tensor | None = None) -> Tensor:
+class Normal(Protocol):
+    """What has A^H A."""
+
+    def normal(self, image: Tensor, /) -> Tensor:
+        """A^H A x, (set, *batch, y, x)."""
+
+
+def consistent(G: Normal, b: Tensor, z: Tensor, lam: Tensor, n_steps: int, begin: Tensor | None = None) -> Tensor:
     """The x = argmin 1/2 ||A x - y||^2 + lam/2 ||x - z||^2, by a few conjugate gradients from x = x_0.
 
         x = x_0 + d,   (A^H A + lam) d = A^H y - A^H A x_0 - lam (x_0 - z)
@@ -28,7 +35,7 @@ def consistent(A: Encoding, b: Tensor, z: Tensor, lam: Tensor, n_steps: int, beg
     arXiv:1712.02862.
 
     Args:
-        A: the encoding operator.
+        G: A^H A.
         b: A^H y, complex (set, *batch, y, x).
         z: of the same shape.
         lam: > 0, real (1, *batch, 1, 1).
@@ -37,33 +44,33 @@ def consistent(A: Encoding, b: Tensor, z: Tensor, lam: Tensor, n_steps: int, beg
     """
     least = _ROUNDING * torch.finfo(b.dtype).eps
     x = z if begin is None else begin
-    r = b - normal(A, x) - (0 if begin is None else lam * (x - z))
+    r = b - normal(G, x) - (0 if begin is None else lam * (x - z))
     r = torch.where(dot(r, r) > least**2 * dot(b, b), r, 0)
-    steps = conjugate_gradients(lambda v: normal(A, v) + lam * v, r, dot, least)
+    steps = conjugate_gradients(lambda v: normal(G, v) + lam * v, r, dot, least)
     for step in islice(steps, n_steps):
         if not bool((step.residual > least).any()):
             break
     return x + step.x
 
 
-def faithful(A: Encoding, b: Tensor, z: Tensor, lam: Tensor) -> Tensor:
+def faithful(G: Normal, b: Tensor, z: Tensor, lam: Tensor) -> Tensor:
     """Data consistency with lam = 0.1 at most: where A is a projection, 91 % of each measured sample and 9 % of z's.
 
     Measured noise stays in the image. What a network learns for its last lam takes it away, for it has learned from
     images without.
 
     Args:
-        A: the encoding operator.
+        G: A^H A.
         b: A^H y, complex (set, *batch, y, x).
         z: of the same shape.
         lam: the learned one, real (1, *batch, 1, 1); it counts where it is smaller.
     """
-    return consistent(A, b, z, lam.clamp_max(_FAITHFUL), _STEPS)
+    return consistent(G, b, z, lam.clamp_max(_FAITHFUL), _STEPS)
 
 
-def normal(A: Encoding, x: Tensor) -> Tensor:
+def normal(G: Normal, x: Tensor) -> Tensor:
     """A^H A x as a layer."""
-    return linear(x, A.normal, A.normal)
+    return linear(x, G.normal, G.normal)
 
 
 def dot(a: Tensor, b: Tensor) -> Tensor:

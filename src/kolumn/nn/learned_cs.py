@@ -8,7 +8,6 @@ import torch
 from torch import Tensor, nn
 
 from ..acquisition import Acquisition
-from ..coils import root_sum_of_squares
 from ..operators import Wavelet
 from ..shapes import PLANE
 from .checks import require_counts
@@ -71,7 +70,7 @@ class LearnedCS(nn.Module):
         Raises:
             ArgumentError: several coils without maps, or several sets of maps.
         """
-        A, b, x, p, sigma, scale = start(acquisition, self.n_start)
+        G, b, x, p, sigma, scale, seen = start(acquisition, self.n_start)
         W, details = self.wavelet, self._details(x)
         noise = _by_level(self.eta.exp(), details) * sigma
         imaginary = _by_level(self.gamma.exp(), details)
@@ -87,10 +86,10 @@ class LearnedCS(nn.Module):
             u = h - z
             lam = alpha + beta * sigma.square()
             if i == len(self.theta) - 1 and not denoise:
-                x = faithful(A, b, z - u, lam)
+                x = faithful(G, b, z - u, lam)
             else:
-                x = consistent(A, b, z - u, lam, self.n_steps, x)
-        return (x * scale)[0] * root_sum_of_squares(A.coils.maps[0])
+                x = consistent(G, b, z - u, lam, self.n_steps, x)
+        return (x * scale)[0] * seen
 
     def _shifts(self, i: int) -> tuple[tuple[int, int], tuple[int, int]]:
         """How far the image is rolled in iteration i, and back: all rows and columns of the coarsest grid in turn."""

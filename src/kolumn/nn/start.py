@@ -8,9 +8,10 @@ import torch
 from torch import Tensor
 
 from ..acquisition import Acquisition
-from ..operators import Encoding, encoding
+from ..coils import root_sum_of_squares
+from ..operators import condensed, encoding
 from .checks import require_one_set
-from .consistency import consistent
+from .consistency import Normal, consistent
 from .level import brightness, noise_level, or_one
 from .phase import smooth_phase
 
@@ -18,23 +19,25 @@ _LAM, _NOISE = 1e-3, 3.0  # lam of SENSE, and what the noise adds to it
 
 
 class Start(NamedTuple):
-    """Attributes: all but A are in units of ``scale``, and have the axes of the image or broadcast to it.
+    """What a network starts from: b, x and sigma are in units of ``scale``; all have the image's axes or broadcast.
 
     Attributes:
-        A: the encoding operator.
+        G: A^H A, with fewer coils where that comes to the same.
         b: A^H y, complex (1, *batch, y, x).
         x: SENSE.
         p: its smooth phase, of magnitude 1.
         sigma: noise of a sample, real (1, *batch, 1, 1).
         scale: brightness of SENSE; 0 where nothing was measured, and then the unit is 1.
+        seen: root sum of squares of the maps, real (*batch, y, x).
     """
 
-    A: Encoding
+    G: Normal
     b: Tensor
     x: Tensor
     p: Tensor
     sigma: Tensor
     scale: Tensor
+    seen: Tensor
 
 
 def start(acquisition: Acquisition, n_steps: int) -> Start:
@@ -49,10 +52,12 @@ def start(acquisition: Acquisition, n_steps: int) -> Start:
     """
     require_one_set(acquisition)
     A = encoding(acquisition)
-    b = A.adjoint(acquisition.kspace)
+    b, maps = A.adjoint(acquisition.kspace), A.coils.maps
+    G = condensed(A.uncentred)
     sigma, size = noise_level(acquisition)[None], or_one(brightness(b))
     lam = _LAM + _NOISE * (sigma / size).square()
-    x = consistent(A, b / size, torch.zeros_like(b), lam, n_steps) * size
+    x = consistent(G, b / size, torch.zeros_like(b), lam, n_steps) * size
     scale = brightness(x)
     unit = or_one(scale)
-    return Start(A, b / unit, x / unit, smooth_phase(x, acquisition.mask), sigma / unit, scale)
+    p = smooth_phase(x, acquisition.mask)
+    return Start(G, b / unit, x / unit, p, sigma / unit, scale, root_sum_of_squares(maps[0]))

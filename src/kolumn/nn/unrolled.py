@@ -8,7 +8,6 @@ import torch
 from torch import Generator, Tensor, nn
 
 from ..acquisition import Acquisition
-from ..coils import root_sum_of_squares
 from ..errors import ArgumentError
 from .channels import from_channels, to_channels
 from .checks import require_counts
@@ -103,7 +102,7 @@ class Unrolled(nn.Module):
         Raises:
             ArgumentError: several coils without maps, or several sets of maps.
         """
-        A, b, x, p, sigma, scale = start(acquisition, self.n_start)
+        G, b, x, p, sigma, scale, seen = start(acquisition, self.n_start)
         last = len(self.order) - 1
         cascades = zip(self.order, self.alpha.exp(), self.beta.exp(), self.n_steps, strict=True)
         for number, (i, alpha, beta, n_steps) in enumerate(cascades):
@@ -112,5 +111,5 @@ class Unrolled(nn.Module):
                 change = self.denoisers[i](channels)
             z = x + p * from_channels(change, x)
             lam = alpha + beta * sigma.square()
-            x = faithful(A, b, z, lam) if number == last and not denoise else consistent(A, b, z, lam, n_steps)
-        return (x * scale)[0] * root_sum_of_squares(A.coils.maps[0])
+            x = faithful(G, b, z, lam) if number == last and not denoise else consistent(G, b, z, lam, n_steps)
+        return (x * scale)[0] * seen
