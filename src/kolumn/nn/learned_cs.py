@@ -16,24 +16,27 @@ from .linear import linear
 from .start import start
 
 _RELAXED = 1.7  # of ADMM, where 1 is none
+_TINY = 1e-30  # squared coefficient below which it is 0
 
 
 class LearnedCS(nn.Module):
-    """A few iterations of relaxed ADMM on 1/2 ||A x - y||^2 + |t W x|_1, i = 1 .. n_iterations.
+    """A few iterations of relaxed ADMM on 1/2 ||A x - y||^2 + R(W x), i = 1 .. n_iterations.
 
-        h = 1.7 x - 0.7 z + u,   z = p W_i^H shrink(W_i conj(p) h, t_i),   u = h - z
+        h = 1.7 x - 0.7 z + u,   z = p W_i^H garrote(W_i conj(p) h, t_i),   u = h - z
         x = argmin 1/2 ||A x - y||^2 + lam_i/2 ||x - (z - u)||^2, by conjugate gradients from x
         t_i = exp(theta_il) + exp(eta_l) sigma at level l,   lam_i = exp(alpha_i) + exp(beta_i) sigma^2
 
     from a few steps of SENSE, z = x and u = 0. W_i is the Haar wavelet on a grid that is elsewhere in each iteration,
-    which blurs the grid away; the coarsest approximation is not shrunk. p is the smooth phase of the first x, without
+    which blurs the grid away; the coarsest approximation is not shrunk. The garrote, max(1 - t^2 / c^2, 0) c, leaves
+    large coefficients nearly as they are, where |.|_1 takes t from each. p is the smooth phase of the first x, without
     which an image is nearly real: real and imaginary parts are shrunk each on its own, and the threshold of imaginary
     ones is exp(gamma_l) t_i. x, y and the noise sigma are in units of the brightness of the first x. Only theta, eta,
     gamma, alpha and beta are learned, 128 numbers by default.
 
     References: Revisiting l1-wavelet compressed-sensing MRI in the era of deep learning, Gu, Yaman, Moeller, Ellermann,
     Ugurbil and Akcakaya, 2022, doi:10.1073/pnas.2201062119 (four wavelets at rest there); Translation-invariant
-    de-noising, Coifman and Donoho, 1995, doi:10.1007/978-1-4612-2544-7_9; for p: Homodyne detection in magnetic
+    de-noising, Coifman and Donoho, 1995, doi:10.1007/978-1-4612-2544-7_9; Wavelet shrinkage denoising using the
+    non-negative garrote, Gao, 1998, doi:10.1080/10618600.1998.10474789; for p: Homodyne detection in magnetic
     resonance imaging, Noll, Nishimura and Macovski, 1991, doi:10.1109/42.79473.
 
     Args:
@@ -81,7 +84,7 @@ class LearnedCS(nn.Module):
             there, back = self._shifts(i)
             coefficients = linear((h * p.conj()).roll(there, PLANE), W.forward, W.adjoint)
             t = _by_level(theta, details) + noise
-            shrunk = torch.complex(shrink(coefficients.real, t), shrink(coefficients.imag, imaginary * t))
+            shrunk = torch.complex(garrote(coefficients.real, t), garrote(coefficients.imag, imaginary * t))
             z = p * linear(shrunk, W.adjoint, W.forward).roll(back, PLANE)
             u = h - z
             lam = alpha + beta * sigma.square()
@@ -111,6 +114,6 @@ def _by_level(values: Tensor, details: Tensor) -> Tensor:
     return (values[:, None, None].to(details) * details).sum(0)
 
 
-def shrink(z: Tensor, t: Tensor) -> Tensor:
-    """max(1 - t / |z|, 0) z of real z, as :func:`kolumn.prox.shrink`, for gradients through z and t."""
-    return z - z.clamp(-t, t)
+def garrote(c: Tensor, t: Tensor) -> Tensor:
+    """max(1 - t^2 / c^2, 0) c of real c, with finite gradients through c and t."""
+    return c * (1 - t * t / (c * c).clamp_min(_TINY)).clamp_min(0)
