@@ -16,7 +16,7 @@ from .linear import linear
 from .start import start
 
 _RELAXED = 1.7  # of ADMM, where 1 is none
-_TINY = 1e-30  # squared coefficient below which it is 0
+_TINY = 1e-12  # coefficients, in units of the brightness, whose gradient is lost in rounding
 
 
 class LearnedCS(nn.Module):
@@ -116,4 +116,4 @@ def _by_level(values: Tensor, details: Tensor) -> Tensor:
 
 def garrote(c: Tensor, t: Tensor) -> Tensor:
     """max(1 - t^2 / c^2, 0) c of real c, with finite gradients through c and t."""
-    return c * (1 - t * t / (c * c).clamp_min(_TINY)).clamp_min(0)
+    return c * (1 - (t / c.abs().clamp_min(_TINY)).clamp_max(1).square())
