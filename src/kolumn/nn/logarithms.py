@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import nn
 
-LOGARITHMS = ("alpha", "beta", "theta", "eta")
+LOGARITHMS = ("alpha", "beta", "gamma", "theta", "eta")
 
 
 def weights_and_logarithms(network: nn.Module) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
