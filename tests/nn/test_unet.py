@@ -72,7 +72,7 @@ def test_against_its_equations_with_matrices(consistency):
     x = b + scale * p * as_complex(net.body(seen_by_network(b / scale, p, sigma / scale, shape)))
     if consistency:
         lam = net.alpha.detach().exp() + net.beta.detach().exp() * (sigma / scale) ** 2
-        faithful = x + few_steps(normal + min(0.1, float(lam)) * torch.eye(60), b - normal @ x, 8)
+        faithful = x + few_steps(normal + min(0.08, float(lam)) * torch.eye(60), b - normal @ x, 8)
         torch.testing.assert_close(net(acq, denoise=False).detach().flatten(), faithful, rtol=1e-4, atol=1e-4)
         x = x + few_steps(normal + lam * torch.eye(60), b - normal @ x, consistency)
     torch.testing.assert_close(net(acq).detach().flatten(), x)

@@ -84,7 +84,7 @@ def test_short_of_its_end_against_its_equations_with_matrices():
         z = x + p * as_complex(net.denoisers[i](seen_by_network(x, p, sigma, shape)))
         lam = float(alpha + beta * sigma**2)
         x = z + few_steps(normal + lam * eye, b - normal @ z, n_steps)
-    faithful = z + few_steps(normal + min(0.1, lam) * eye, b - normal @ z, 8)
+    faithful = z + few_steps(normal + min(0.08, lam) * eye, b - normal @ z, 8)
     torch.testing.assert_close(net(acq, denoise=False).detach().flatten(), faithful * scale, rtol=1e-4, atol=1e-4)
     torch.testing.assert_close(net(acq).detach().flatten(), x * scale)
 

@@ -12,7 +12,7 @@ from ..solvers import conjugate_gradients
 from .linear import linear
 
 _ROUNDING = 100  # times the machine epsilon
-_FAITHFUL, _STEPS = 0.1, 8  # lam, and conjugate gradients, where measured samples are to stay as they are
+_FAITHFUL, _STEPS = 0.08, 8  # lam, and conjugate gradients, where measured samples are to stay as they are
 
 
 class Normal(Protocol):
@@ -54,7 +54,7 @@ def consistent(G: Normal, b: Tensor, z: Tensor, lam: Tensor, n_steps: int, begin
 
 
 def faithful(G: Normal, b: Tensor, z: Tensor, lam: Tensor) -> Tensor:
-    """Data consistency with lam = 0.1 at most: where A is a projection, 91 % of each measured sample and 9 % of z's.
+    """Data consistency with lam = 0.08 at most: where A is a projection, 93 % of each measured sample and 7 % of z's.
 
     Measured noise stays in the image. What a network learns for its last lam takes it away, for it has learned from
     images without.

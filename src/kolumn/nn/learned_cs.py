@@ -68,7 +68,7 @@ class LearnedCS(nn.Module):
 
         Args:
             acquisition: k-space, with maps unless it has a single coil.
-            denoise: whether the last lam_i is the learned one; else it is 0.1 at most.
+            denoise: whether the last lam_i is the learned one; else it is 0.08 at most.
 
         Raises:
             ArgumentError: several coils without maps, or several sets of maps.

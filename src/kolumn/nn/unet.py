@@ -70,7 +70,7 @@ class UNet(nn.Module):
 
         Args:
             acquisition: k-space, with maps unless it has a single coil.
-            denoise: whether lam is the learned one; else it is 0.1 at most.
+            denoise: whether lam is the learned one; else it is 0.08 at most.
 
         Raises:
             ArgumentError: several sets of maps, data consistency for several coils without maps, or ``denoise`` is

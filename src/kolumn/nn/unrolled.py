@@ -97,7 +97,7 @@ class Unrolled(nn.Module):
         Args:
             acquisition: k-space, with maps unless it has a single coil.
             denoise: whether the last lam_i is the learned one, which asks less for the data the noisier they are; else
-                it is 0.1 at most.
+                it is 0.08 at most.
 
         Raises:
             ArgumentError: several coils without maps, or several sets of maps.

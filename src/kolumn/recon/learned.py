@@ -44,7 +44,7 @@ class Learned(ABC):
             earlier weights of ``unrolled``, -0.2 to 2.3 dB with ``unet``, -0.1 to 0.8 dB with ``learned-cs``. Masks of
             single samples are refused, where ``unrolled`` may lose 2 dB. 0: none.
         denoise: whether the last data consistency is as the network has learned it from images without noise, which is
-            to take away most of the noise that was measured. Off, measured samples stay as they are, to 91 %, and so
+            to take away most of the noise that was measured. Off, measured samples stay as they are, to 93 %, and so
             does their noise: nearer to a noisy reference, and to what other methods return.
     """
 
