@@ -33,7 +33,7 @@ bench: $(TEST_INSTALLED)
 IMAGES ?= ../shared/data/anatomy_magnitude.h5
 UNROLLED_STEPS ?= 42200
 UNET_STEPS ?= 15300
-LEARNED_CS_STEPS ?= 2200
+LEARNED_CS_STEPS ?= 4900
 HELD_OUT := ulf-p1,ulf-p2,ulf-p3,s08
 TRAIN = OMP_NUM_THREADS=1 $(BIN)/kolumn train $(1) -o weights/$(1) $(if $(IMAGES),--images $(IMAGES) --hold-out $(HELD_OUT)) \
 	--batch-size 2 $(2) $$(test -e weights/$(1)/last.pt && echo --resume) && \
