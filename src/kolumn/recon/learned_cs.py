@@ -10,7 +10,7 @@ from .learned import Learned
 
 @dataclass(frozen=True, kw_only=True)
 class LearnedCompressedSensing(Learned):
-    """Wavelets with thresholds and penalties that were learned, by :class:`kolumn.nn.LearnedCS`.
+    """Wavelets on a nearly real image with thresholds and penalties that were learned, by :class:`kolumn.nn.LearnedCS`.
 
     Attributes:
         weights: see :class:`Learned`, as are the others.
