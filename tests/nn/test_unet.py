@@ -1,5 +1,6 @@
 """The U-Net as a reconstructor, its layers, and the way between complex images and channels."""
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -74,8 +75,13 @@ def test_against_its_equations_with_matrices(consistency):
         lam = net.alpha.detach().exp() + net.beta.detach().exp() * (sigma / scale) ** 2
         faithful = x + few_steps(normal + min(0.08, float(lam)) * torch.eye(60), b - normal @ x, 8)
         torch.testing.assert_close(net(acq, denoise=False).detach().flatten(), faithful, rtol=1e-4, atol=1e-4)
-        x = x + few_steps(normal + lam * torch.eye(60), b - normal @ x, consistency)
+        x, z = x + few_steps(normal + lam * torch.eye(60), b - normal @ x, consistency), x
     torch.testing.assert_close(net(acq).detach().flatten(), x)
+    if consistency:
+        with torch.no_grad():
+            net.alpha.fill_(math.log(0.04)), net.beta.fill_(-40)  # less than what keeps measured samples
+        faithful = z + few_steps(normal + 0.04 * torch.eye(60), b - normal @ z, 8)
+        torch.testing.assert_close(net(acq, denoise=False).detach().flatten(), faithful, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("consistency", [0, 3])

@@ -87,6 +87,10 @@ def test_short_of_its_end_against_its_equations_with_matrices():
     faithful = z + few_steps(normal + min(0.08, lam) * eye, b - normal @ z, 8)
     torch.testing.assert_close(net(acq, denoise=False).detach().flatten(), faithful * scale, rtol=1e-4, atol=1e-4)
     torch.testing.assert_close(net(acq).detach().flatten(), x * scale)
+    with torch.no_grad():
+        net.alpha[-1], net.beta[-1] = math.log(0.04), -40  # less than what keeps measured samples
+    faithful = z + few_steps(normal + 0.04 * eye, b - normal @ z, 8)
+    torch.testing.assert_close(net(acq, denoise=False).detach().flatten(), faithful * scale, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
