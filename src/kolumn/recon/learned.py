@@ -41,8 +41,8 @@ class Learned(ABC):
         adapt: steps of training a copy of the network on the scan itself before it is used, each slice on its own; see
             :mod:`kolumn.recon.adapt`. A step takes as long as three to five reconstructions (``unrolled``, 8 coils,
             256 x 256: 2 s on two threads, 3.6 s on one). Where columns were skipped 40 steps gained 0.6 to 1.3 dB with
-            earlier weights of ``unrolled``, -0.2 to 2.3 dB with ``unet``, -0.1 to 0.8 dB with ``learned-cs``. Masks of
-            single samples are refused, where ``unrolled`` may lose 2 dB. 0: none.
+            ``unrolled``, -0.2 to 2.3 dB with ``unet``, -0.1 to 0.8 dB with ``learned-cs``, with earlier weights. Masks
+            of single samples are refused, where ``unrolled`` may lose 2 dB. 0: none.
         denoise: whether the last data consistency is as the network has learned it from images without noise, which is
             to take away most of the noise that was measured. Off, measured samples stay as they are, to 93 %, and so
             does their noise: nearer to a noisy reference, and to what other methods return.
