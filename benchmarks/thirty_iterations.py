@@ -4,7 +4,8 @@
 
 8 coils, 320 x 320, random columns at 4x. kolumn's times and BART's have maps estimated within; SigPy gets kolumn's maps
 for nothing. Iterations are each program's own: FISTA for BART's and SigPy's wavelets, ADMM and PDHG for their total
-variation, AL-P2 for kolumn's. Lambdas change the image and not the time. Peers that are not installed are left out.
+variation, AL-P2 and POGM for kolumn's. Lambdas change the image and not the time. Peers that are not installed are
+left out.
 """
 
 from __future__ import annotations

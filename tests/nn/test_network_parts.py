@@ -16,7 +16,7 @@ from kolumn.nn.denoiser import Denoiser
 from kolumn.nn.level import brightness, noise_level
 from kolumn.nn.phase import smooth_phase
 from kolumn.nn.start import start
-from kolumn.operators import encoding
+from kolumn.operators import Condensed, encoding
 
 
 def relative(a, b):
@@ -53,6 +53,14 @@ def test_data_consistency_short_of_its_end(n):
     want = z.flatten() + krylov @ torch.linalg.solve(krylov.mH @ left @ krylov, krylov.mH @ r)
     x = consistent(A, A.adjoint(acq.kspace), z, torch.full((1, 1, 1), lam, dtype=torch.float64), n)
     torch.testing.assert_close(x.flatten(), want)
+
+
+def test_networks_have_as_few_coils_as_will_do():
+    acq = scan(n_coils=12, shape=(40, 48), mask=columns(48), dtype=torch.complex64)
+    G, x = start(acq, 5).G, draw(1, 40, 48, seed=3, dtype=torch.complex64)
+    assert isinstance(G, Condensed)
+    assert max(A.coils.maps.shape[-3] for _, A in G.blocks) < 12
+    assert relative(G.normal(x), encoding(acq).normal(x)) < 1e-4
 
 
 def test_faithful_keeps_measured_samples_but_for_a_little():
