@@ -79,7 +79,8 @@ def test_against_its_equations_with_matrices(consistency):
     torch.testing.assert_close(net(acq).detach().flatten(), x)
     if consistency:
         with torch.no_grad():
-            net.alpha.fill_(math.log(0.04)), net.beta.fill_(-40)  # less than what keeps measured samples
+            net.alpha.fill_(math.log(0.04))  # less than what keeps measured samples
+            net.beta.fill_(-40)
         faithful = z + few_steps(normal + 0.04 * torch.eye(60), b - normal @ z, 8)
         torch.testing.assert_close(net(acq, denoise=False).detach().flatten(), faithful, rtol=1e-4, atol=1e-4)
 
