@@ -273,6 +273,18 @@ def test_another_methods_weights(saved):
         LearnedUnrolled(maps="magic")
 
 
+def test_weights_of_another_version(saved):
+    """Those of learned-cs had no thresholds of imaginary parts once."""
+    path = saved("learned-cs")
+    state = load_file(path)
+    del state["gamma"]
+    options = json.dumps(SMALL["learned-cs"]().options)
+    save_file(state, path, {"network": "learned-cs", "options": options})
+    with pytest.raises(FormatError, match=r"\(Missing.*gamma.*they are of another version, or damaged; train") as error:
+        LearnedCompressedSensing(weights=str(path))(scan())
+    assert "\n" not in str(error.value)
+
+
 def test_every_method_has_a_network_and_the_other_way_round():
     assert set(METHODS) == set(NETWORKS)
     assert all(name == cls.METHOD for name, cls in METHODS.items())

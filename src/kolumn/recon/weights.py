@@ -120,7 +120,8 @@ def _build(path: Path, state: dict[str, Tensor], about: Mapping[str, str]) -> tu
         network.load_state_dict(state)
     except (KeyError, ValueError, TypeError, RuntimeError) as error:
         reason = str(error).strip().splitlines()[-1].strip()[:100]
-        raise FormatError(f"{path}: its weights do not fit the network it names ({reason})") from error
+        advice = "they are of another version, or damaged; train them anew, or use those of the package"
+        raise FormatError(f"{path}: its weights do not fit the network it names ({reason}): {advice}") from error
     return kind, network
 
 
