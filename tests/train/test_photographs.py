@@ -75,7 +75,7 @@ def test_many_names_are_counted(tmp_path):
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [
-        ("a.txt", b"", "holds no picture; wanted .jpeg, .jpg, .png"),
+        ("a.txt", b"", "holds no picture but black ones; wanted .jpeg, .jpg, .png"),
         ("a.png", b"hello", "a.png is no picture that can be read"),
         ("a.png", b"", "a.png is empty"),
         ("cut.png", None, "cut.png is a damaged picture"),
@@ -89,6 +89,15 @@ def test_what_is_no_picture_gets_one_line(tmp_path, name, content, words):
     with pytest.raises(FormatError, match=words) as error:
         read_photographs(tmp_path)
     assert "\n" not in str(error.value)
+
+
+def test_black_pictures_are_left_out(tmp_path):
+    for name, picture in (("night.png", 0 * waves((20, 20))), ("day.png", waves((20, 20)))):
+        Image.fromarray(picture).save(tmp_path / name)
+    assert set(read_photographs(tmp_path).people) == {"day.png"}
+    (tmp_path / "day.png").unlink()
+    with pytest.raises(FormatError, match="no picture but black ones"):
+        read_photographs(tmp_path)
 
 
 def test_a_picture_too_large_to_be_true_is_refused(tmp_path, monkeypatch):

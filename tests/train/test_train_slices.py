@@ -90,6 +90,32 @@ def test_every_slice_is_drawn_and_as_bright_as_any(tmp_path):
     assert {round(float(marked((20, 20), g.manual_seed(i)).max())) for i in range(30)} == {1, 2, 3}
 
 
+def test_slices_of_zeros_are_left_out(tmp_path):
+    import h5py
+    import numpy as np
+
+    with h5py.File(tmp_path / "people.h5", "w") as file:
+        file["ann"] = np.stack([np.full((20, 20), value) for value in (0.0, 5.0, 0.0)])
+        file["bob"] = np.zeros((3, 20, 20))
+    slices = read_slices(tmp_path / "people.h5")
+    assert {who: [len(v) for v in vs] for who, vs in slices.people.items()} == {"ann": [1]}
+    with h5py.File(tmp_path / "people.h5", "a") as file:
+        del file["ann"]
+    with pytest.raises(FormatError, match="holds no dataset with anything in it"):
+        read_slices(tmp_path / "people.h5")
+
+
+def test_a_part_is_never_air():
+    """One bright corner, which most parts of that size miss; the whole comes in their place."""
+    image = torch.full((64, 64), 0.01)
+    image[:16, :16] = 1.0
+    slices, g = Slices({"ann": [image[None]]}), torch.Generator().manual_seed(0)
+    images = [slices((20, 20), g) for _ in range(60)]
+    assert all(i.max() > 0.5 for i in images)
+    parts = [image[y : y + 20, x : x + 20] for y in range(16) for x in range(16)]
+    assert 1 <= sum(any(torch.equal(i, part) for part in parts) for i in images) <= 15
+
+
 def test_files_that_are_none(tmp_path):
     import h5py
 

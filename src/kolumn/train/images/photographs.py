@@ -22,7 +22,7 @@ def read_photographs(folder: Path) -> Slices:
     """Every picture in a folder and its subfolders, grey, the brightest about 1; large ones are made smaller.
 
     What lies in one subfolder counts as one person, and what lies in the folder itself each on its own, by the name of
-    the file. Files whose names begin with a dot are left out.
+    the file. Files whose names begin with a dot are left out, and black pictures.
 
     Args:
         folder: of .jpg, .png, .tif and .webp files.
@@ -34,9 +34,13 @@ def read_photographs(folder: Path) -> Slices:
     for path in sorted(folder.rglob("*")):
         inside = path.relative_to(folder)
         if path.suffix.lower() in SUFFIXES and not path.is_dir() and not inside.name.startswith("."):
-            found.setdefault(inside.parts[0], []).append(_read(path))
+            picture = _read(path)
+            if len(picture):
+                found.setdefault(inside.parts[0], []).append(picture)
     if not found:
-        raise FormatError(f"{folder} holds no picture; wanted {', '.join(SUFFIXES)}, or give an HDF5 file of volumes")
+        raise FormatError(
+            f"{folder} holds no picture but black ones; wanted {', '.join(SUFFIXES)}, or give an HDF5 file of volumes"
+        )
     return Slices(found, dict.fromkeys(found, "not stated"))
 
 

@@ -13,6 +13,8 @@ from ...errors import ArgumentError, FormatError
 from ...io.guard import check_readable
 from ..draw import chance, pick, uniform, whole
 
+_DARK = 0.1  # of the brightest pixel: where a part has no more, it is air
+
 
 @dataclass(frozen=True)
 class Slices:
@@ -27,15 +29,18 @@ class Slices:
     licences: dict[str, str] = field(default_factory=dict)
 
     def __call__(self, shape: tuple[int, int], generator: Generator) -> Tensor:
-        """A slice of a random person, (y, x): the whole of it in half of the cases, else a part as it is."""
+        """A slice of a random person, (y, x): the whole in half of the cases and where a part is air, else a part."""
         volume = pick(generator, self.people[pick(generator, sorted(self.people))])
         image = volume[whole(generator, 0, len(volume) - 1)].float()
-        if chance(generator, 0.5) or min(n / m for n, m in zip(image.shape, shape, strict=True)) < 0.9:
+        zoomed = chance(generator, 0.5) or min(n / m for n, m in zip(image.shape, shape, strict=True)) < 0.9
+        part = image if zoomed else _fit(image, shape, generator)
+        if zoomed or part.max() < _DARK * image.max():
             zoom = uniform(generator, 0.85, 1.15) * min(m / n for n, m in zip(image.shape, shape, strict=True))
             size = [max(16, round(n * zoom)) for n in image.shape]
             resize = torch.nn.functional.interpolate
             image = resize(image[None, None], size, mode="bilinear", antialias=True, align_corners=False)[0, 0]
-        return _fit(image, shape, generator)
+            part = _fit(image, shape, generator)
+        return part
 
     def without(self, people: Collection[str]) -> Slices:
         """The same without some people.
@@ -61,10 +66,11 @@ class Slices:
 def read_slices(path: Path) -> Slices:
     """Read an HDF5 file with one dataset (slice, y, x) for each volume; its attribute ``subject`` names the person.
 
-    A volume without that attribute counts as a person of its own.
+    A volume without that attribute counts as a person of its own. Slices of zeros, as at the ends of volumes, are left
+    out.
 
     Raises:
-        FormatError: missing or damaged, or a dataset of another shape.
+        FormatError: missing or damaged, a dataset of another shape, or nothing but zeros.
     """
     import h5py
 
@@ -81,16 +87,21 @@ def read_slices(path: Path) -> Slices:
                     )
                 person = str(data.attrs.get("subject", name))
                 licences[person] = str(data.attrs.get("licence", "not stated"))
-                people.setdefault(person, []).append(scaled(torch.from_numpy(data[()].astype("float32"))))
+                volume = scaled(torch.from_numpy(data[()].astype("float32")))
+                if len(volume):
+                    people.setdefault(person, []).append(volume)
     except (OSError, RuntimeError, KeyError) as error:
         raise FormatError(f"{path} cannot be read as HDF5: {error}") from error
     if not people:
-        raise FormatError(f"{path} holds no dataset; wanted volumes (slice, y, x)")
+        raise FormatError(f"{path} holds no dataset with anything in it; wanted volumes (slice, y, x)")
     return Slices(people, licences)
 
 
 def scaled(volume: Tensor) -> Tensor:
-    """Each slice over its own brightest pixels: 1 is the 99.9th percentile; half precision, which is fine enough."""
+    """Each slice over its own brightest pixels: 1 is the 99.9th percentile; in half precision; black ones left out."""
+    volume = volume[volume.flatten(1).any(1)]
+    if not len(volume):
+        return volume
     peak = torch.stack([image.flatten().quantile(0.999) for image in volume])[:, None, None]
     return (volume / peak.clamp_min(1e-12)).clamp(0, 4).half()
 
