@@ -14,7 +14,7 @@ from tiny import BRIGHTNESS, draw
 import kolumn.train.masks as train_masks
 from kolumn.acquisition import Acquisition
 from kolumn.coils import root_sum_of_squares
-from kolumn.errors import ArgumentError
+from kolumn.errors import ArgumentError, FormatError
 from kolumn.fourier import fft2, ifft2
 from kolumn.masks import MASKS, acceleration, calibration_width
 from kolumn.operators import encoding
@@ -331,6 +331,24 @@ def test_workers_end_in_peace(one_thread):
     (worker,) = {*multiprocessing.active_children()} - {*others}
     del stream
     assert worker.exitcode == 0
+
+
+class Broken:
+    """Batches of which one cannot be made."""
+
+    def __getitem__(self, i):
+        if i == 2:
+            raise FormatError("scan.h5 is damaged")
+        return torch.tensor(i)
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_what_goes_wrong_in_a_worker_is_said_as_it_was_there(workers, one_thread):
+    stream = batches(Broken(), workers)
+    assert [int(next(stream)) for _ in range(2)] == [0, 1]
+    with pytest.raises(FormatError) as error:
+        next(stream)
+    assert str(error.value) == "scan.h5 is damaged"
 
 
 def test_negative_numbers_are_refused():

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import atexit
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Protocol, cast
 
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from ..errors import ArgumentError
+from ..errors import ArgumentError, KolumnError
 from .draw import pick, seeded
 from .sample import Sample
 
@@ -64,7 +64,7 @@ def batches(source: Source, workers: int, first: int = 0, step: int = 1) -> Iter
         return (source[i] for i in numbers)
     # Spawned: a fork of a process that computes with threads may hang.
     loader = DataLoader(
-        cast(Dataset[Sample], source),
+        cast(Dataset[Sample | KolumnError], _Posted(source)),
         batch_size=None,
         sampler=numbers,
         num_workers=workers,
@@ -73,7 +73,27 @@ def batches(source: Source, workers: int, first: int = 0, step: int = 1) -> Iter
         generator=torch.Generator(),
         worker_init_fn=_leave_at_once,
     )
-    return iter(loader)
+    return _opened(loader)
+
+
+@dataclass(frozen=True)
+class _Posted:
+    """What goes wrong in a worker comes like a batch: raised there it would arrive with that process's traceback."""
+
+    source: Source
+
+    def __getitem__(self, i: int) -> Sample | KolumnError:
+        try:
+            return self.source[i]
+        except KolumnError as error:
+            return error
+
+
+def _opened(posted: Iterable[Sample | KolumnError]) -> Iterator[Sample]:
+    for batch in posted:
+        if isinstance(batch, KolumnError):
+            raise batch
+        yield batch
 
 
 def _leave_at_once(_: int) -> None:
