@@ -14,7 +14,7 @@ import kolumn.train.setup as train_setup
 from kolumn.errors import OutsideTraining
 from kolumn.recon.unrolled import LearnedUnrolled
 from kolumn.recon.weights import NETWORKS
-from kolumn.train import LAST, begin_with, load_checkpoint
+from kolumn.train import LAST, begin_with, load_checkpoint, prepare_data
 from kolumn.train.simulated import Simulated
 
 TINY = ["--option", "n_cascades=1", "--option", "channels=2", "--option", "levels=1", "--workers", "0", "--bf16", "no"]
@@ -25,7 +25,7 @@ def small(monkeypatch, tmp_path):
     """Small images, and few of them."""
     monkeypatch.setattr(train_setup, "_COUNT", 2)
     monkeypatch.setattr(
-        train_setup, "Simulated", lambda *a, **k: Simulated(*a, **k, sizes=(24, 32), coils={1: 1, 3: 1})
+        train_setup, "Simulated", lambda *a, **k: Simulated(*a, **k, sizes=(32, 48), coils={1: 1, 3: 1})
     )
     monkeypatch.chdir(tmp_path)
 
@@ -83,6 +83,14 @@ def test_weights_to_go_on_from(small, tmp_path, capsys):
     assert "holds weights for 'unrolled'" in bad(capsys, "train", "unet", "-o", "x", "--steps", 1, *begin)
     assert "--option levels is for a new network" in bad(capsys, *words[:3], "x", "--steps", 1, *begin, *TINY[4:6])
     assert not (tmp_path / "x").exists()
+
+
+def test_a_network_of_many_numbers_that_knows_nothing_begins_with_small_images(small, monkeypatch, capsys):
+    plans = []
+    monkeypatch.setattr("kolumn.train.prepare_data", lambda plan: plans.append(plan) or prepare_data(plan))
+    for words in (["unrolled", *TINY], ["learned-cs"], ["unrolled", "--weights", "shipped"]):
+        good(capsys, "train", *words, "-o", words[0] + str(len(words)), "--steps", 1, "--workers", 0)
+    assert [plan.new for plan in plans] == [True, False, False]
 
 
 @pytest.mark.parametrize("name", NETWORKS)

@@ -76,6 +76,14 @@ def test_a_held_out_persons_pixels_never_come(tmp_path):
     assert {round(float(apart((30, 30), g).max()), 2) for _ in range(20)} == {0.5}
 
 
+def test_a_network_that_knows_nothing_begins_with_small_images(place):
+    for data in (None, place / "training"):
+        new, known = (prepare_data(Plan(data=data, new=new)) for new in (True, False))
+        small = [(d.source.sources[0] if data else d.source).small for d in (new, known)]
+        assert small == [6000, 0]
+    assert all(e.source.source.small == 0 for e in new.examinations.values())
+
+
 def test_raw_scans_are_a_part_of_the_batches(place):
     data = prepare_data(Plan(data=place / "training", batch_size=1))
     sizes = [data.source[i].target.shape[-1] for i in range(40)]

@@ -351,6 +351,15 @@ def test_what_goes_wrong_in_a_worker_is_said_as_it_was_there(workers, one_thread
     assert str(error.value) == "scan.h5 is damaged"
 
 
+def test_the_first_images_are_small_and_all_others_as_they_were():
+    growing = replace(SMALL, small=5)  # of batches of two, so that three batches are small
+    for i in range(5):
+        (small, large), coils = (source[i].target.shape for source in (growing, SMALL)), SMALL[i].acquisition.kspace
+        assert small == (2, *(n // (2 if i < 3 else 1) for n in large[1:]))
+        assert growing[i].acquisition.kspace.shape[:2] == coils.shape[:2]
+    assert equal(growing[3], SMALL[3])
+
+
 def test_negative_numbers_are_refused():
     with pytest.raises(ArgumentError, match="workers is -1"):
         batches(SMALL, -1)

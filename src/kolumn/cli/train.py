@@ -54,7 +54,9 @@ def train(
     settings = Settings(
         steps, minutes, lr, rule, workers=workers, validate_every=60 * validate_every, tensorboard=tensorboard
     )
-    plan = Plan(_path(images), _path(data), _path(validation), tuple(names(hold_out)), batch_size, check_seed(seed))
+    people, seed = tuple(names(hold_out)), check_seed(seed)
+    new = weights is None and method != "learned-cs"  # whose few numbers a few images tell, and larger ones better
+    plan = Plan(_path(images), _path(data), _path(validation), people, batch_size, seed, new)
     options = _network_options(method, option or [])
     if weights is not None and options:
         raise ArgumentError(f"--option {next(iter(options))} is for a new network; --weights has its own")

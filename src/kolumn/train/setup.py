@@ -16,6 +16,7 @@ from .validate import Examination
 
 _SLICES = 6.0  # chance of a slice of a real person, relative to that of a procedural family
 _RECORDED = 0.3  # of the batches come from real raw k-space, where there is any
+_SMALL = 6000  # images of half the size, with which a training from nothing begins
 _COUNT = 16  # batches of each validation
 _NAMED = 20  # people, in an error or on a card
 _APART = 1 << 30  # between the seed of training and that of validation
@@ -32,6 +33,7 @@ class Plan:
         held_out: people that are never trained on: the magnitudes of those in ``images`` are validated on.
         batch_size: images in a batch.
         seed: of everything.
+        new: whether the network knows nothing yet: it then begins with small images.
     """
 
     images: Path | None = None
@@ -40,6 +42,7 @@ class Plan:
     held_out: tuple[str, ...] = ()
     batch_size: int = 1
     seed: int = 0
+    new: bool = True
 
 
 @dataclass(frozen=True)
@@ -110,7 +113,7 @@ def _source(plan: Plan, slices: Slices | None, files: tuple[Path, ...]) -> Sourc
     families: dict[str, Family] = dict(FAMILIES)
     if slices is not None:
         families["slices"] = slices
-    simulated = Simulated(plan.seed, plan.batch_size, families, {"slices": _SLICES})
+    simulated = Simulated(plan.seed, plan.batch_size, families, {"slices": _SLICES}, small=_SMALL if plan.new else 0)
     if not files:
         return simulated
     return Mixed((simulated, Recorded(files, plan.seed, plan.batch_size)), (1 - _RECORDED, _RECORDED), plan.seed)

@@ -42,6 +42,8 @@ class Simulated:
         known: how often the noise is known and whitened, as with a noise scan.
         fat: how often there is fat, of another phase than water.
         ripples: how often the phase is finer than calibration lines follow. All else is the same with and without.
+        small: how many images, from the first on, have sides of half the pixels: a network that knows nothing yet
+            learns as much from each of them in a third of the time.
     """
 
     seed: int = 0
@@ -58,6 +60,7 @@ class Simulated:
     known: float = 0.4
     fat: float = 0.5
     ripples: float = 0.5
+    small: int = 0
 
     def __post_init__(self) -> None:
         if self.batch_size < 1:
@@ -66,7 +69,8 @@ class Simulated:
     def __getitem__(self, i: int) -> Sample:
         """Batch i."""
         plan = seeded(self.seed, i)
-        shape = (pick(plan, self.sizes), pick(plan, self.sizes))
+        half = 2 if i * self.batch_size < self.small else 1
+        shape = (pick(plan, self.sizes) // half, pick(plan, self.sizes) // half)
         n_coils = pick(plan, list(self.coils), list(self.coils.values()))
         known = chance(plan, self.known)
         plane = chance(plan, self.masks.planes)
