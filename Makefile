@@ -32,7 +32,7 @@ bench: $(TEST_INSTALLED)
 # was. IMAGES= trains without real anatomy; more steps make better networks, UNROLLED_STEPS=40000 those of the package.
 IMAGES ?= ../shared/data/anatomy_magnitude.h5
 UNROLLED_STEPS ?= 3600
-UNET_STEPS ?= 3500
+UNET_STEPS ?= 4400
 LEARNED_CS_STEPS ?= 1000
 HELD_OUT := ulf-p1,ulf-p2,ulf-p3,s08
 TRAIN = OMP_NUM_THREADS=1 $(BIN)/kolumn train $(1) -o weights/$(1) $(if $(IMAGES),--images $(IMAGES) --hold-out $(HELD_OUT)) \

@@ -11,6 +11,7 @@ from kolumn.acquisition import acquire
 from kolumn.errors import ArgumentError
 from kolumn.fourier import fft2
 from kolumn.nn import LearnedCS
+from kolumn.nn.consistency import consistent
 from kolumn.nn.learned_cs import garrote
 from kolumn.nn.linear import linear
 from kolumn.nn.start import start
@@ -43,7 +44,7 @@ def test_against_admm_with_matrices(n_coils):
     net = awake(n_iterations=3, n_steps=70)
     with torch.no_grad():
         net.alpha[-1] += 4
-    _, _, x, p, sigma, scale, _ = start(acq, net.n_start)
+    _, _, x, p, sigma, scale, *_ = start(acq, net.n_start, preconditioned=True)
     sigma, E = float(sigma), matrix_of(encoding(acq).forward, shape)
     W, shifts = Wavelet("haar", 2), ((0, 0), (1, 3), (2, 2))
     Ws = [matrix_of(lambda v, s=s: W.forward(v.roll(s, (-2, -1))), shape) for s in shifts]
@@ -76,6 +77,17 @@ def test_against_admm_with_matrices(n_coils):
         net.alpha[-1], net.beta[-1] = math.log(0.04), -40  # less than what keeps measured samples
     assert relative(net(acq, denoise=False).flatten(), low) < 1e-3
     assert relative(low, kept) > 0.01
+
+
+def test_its_conjugate_gradients_are_preconditioned(monkeypatch):
+    """Two steps come nearer to where many lead than two without; so does the start."""
+    acq = scan(n_coils=4, shape=(24, 30), mask=columns(30))
+    plain, whole = awake(n_steps=2), awake(n_steps=40)
+    want, found = whole(acq), plain(acq)
+    monkeypatch.setattr("kolumn.nn.learned_cs.consistent", lambda *a: consistent(*a[:6]))
+    assert relative(found, want) < 0.7 * relative(plain(acq), want)
+    far = start(acq, 200).x
+    assert relative(start(acq, 4, preconditioned=True).x, far) < 0.8 * relative(start(acq, 4).x, far)
 
 
 CASES = {

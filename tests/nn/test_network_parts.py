@@ -16,7 +16,7 @@ from kolumn.nn.denoiser import Denoiser
 from kolumn.nn.level import brightness, noise_level
 from kolumn.nn.phase import smooth_phase
 from kolumn.nn.start import start
-from kolumn.operators import Condensed, encoding
+from kolumn.operators import Condensed, circulant, encoding
 
 
 def relative(a, b):
@@ -55,6 +55,25 @@ def test_data_consistency_short_of_its_end(n):
     torch.testing.assert_close(x.flatten(), want)
 
 
+@pytest.mark.parametrize("mask", [columns(6), plane((5, 6))], ids=["columns", "plane"])
+@pytest.mark.parametrize("n", [1, 2, 3])
+def test_preconditioned_data_consistency_short_of_its_end(mask, n):
+    """The least energy over the Krylov space of C^-1 (A^H A + lam) from C^-1 r, C = F^H (c + lam)^(1/2) F."""
+    acq = acquire(draw(3, 5, 6), mask & (torch.arange(6) != 4), unit_maps(3, (5, 6)))
+    A, z, lam = encoding(acq), draw(1, 5, 6, seed=1), 0.05
+    eye = torch.eye(30, dtype=torch.complex128).reshape(30, 1, 5, 6)
+    matrix = torch.stack([A.forward(e).flatten() for e in eye], 1)
+    left = matrix.mH @ matrix + lam * torch.eye(30)
+    F = torch.stack([torch.fft.fft2(e, norm="ortho").flatten() for e in eye], 1)
+    c = circulant(A.uncentred)
+    inverse = F.mH @ torch.diag((c.expand(1, 5, 6).flatten() + lam).rsqrt().to(F.dtype)) @ F
+    r = matrix.mH @ (acq.kspace.flatten() - matrix @ z.flatten())
+    krylov = torch.stack([torch.linalg.matrix_power(inverse @ left, i) @ inverse @ r for i in range(n)], 1)
+    want = z.flatten() + krylov @ torch.linalg.solve(krylov.mH @ left @ krylov, krylov.mH @ r)
+    x = consistent(A, A.adjoint(acq.kspace), z, torch.full((1, 1, 1), lam, dtype=torch.float64), n, c=c)
+    torch.testing.assert_close(x.flatten(), want)
+
+
 def test_networks_have_as_few_coils_as_will_do():
     acq = scan(n_coils=12, shape=(40, 48), mask=columns(48), dtype=torch.complex64)
     G, x = start(acq, 5).G, draw(1, 40, 48, seed=3, dtype=torch.complex64)
@@ -88,7 +107,8 @@ def test_gradients_of_data_consistency(mask):
     A = encoding(acq)
     b, z = A.adjoint(acq.kspace), draw(1, 5, 6, seed=1).requires_grad_()
     lam = torch.full((1, 1, 1), 0.2, dtype=torch.float64, requires_grad=True)
-    assert torch.autograd.gradcheck(lambda z, lam: consistent(A, b, z, lam, 3), (z, lam))
+    for c in (None, circulant(A.uncentred)):
+        assert torch.autograd.gradcheck(lambda z, lam, c=c: consistent(A, b, z, lam, 3, c=c), (z, lam))
     assert torch.autograd.gradcheck(lambda z: normal(A, z), z)
     assert torch.autograd.gradgradcheck(lambda z: normal(A, z), z)
 

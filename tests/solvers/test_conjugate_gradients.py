@@ -54,6 +54,21 @@ def test_each_iterate_is_the_textbooks(n):
         torch.testing.assert_close(ours.x, torch.from_numpy(theirs), rtol=1e-10, atol=1e-10)
 
 
+@pytest.mark.parametrize("n", [1, 2, 4])
+def test_with_a_preconditioner_it_is_the_textbooks_in_other_coordinates(n):
+    """x = L^-H x' for C = L L^H, x' being the iterates for L^-1 A L^-H x' = L^-1 b."""
+    M, b, C = positive(9, 9), draw(9, seed=1), positive(9, 9, seed=2)
+    inverse = torch.linalg.inv(torch.linalg.cholesky(C))
+    back = inverse.mH.resolve_conj()
+    want = [back.numpy() @ x for x in textbook((inverse @ M @ back).numpy(), (inverse @ b).numpy(), n)]
+    C_inverse = apply(torch.linalg.inv(C))
+    found = list(islice(conjugate_gradients(apply(M), b, dot, precondition=C_inverse), n))
+    for ours, theirs in zip(found, want, strict=True):
+        torch.testing.assert_close(ours.x, torch.from_numpy(theirs), rtol=1e-10, atol=1e-10)
+        left = torch.linalg.vector_norm(b - M @ ours.x) / torch.linalg.vector_norm(b)
+        assert float(ours.residual) == pytest.approx(float(left))
+
+
 def test_each_iterate_is_the_best_of_its_krylov_space():
     """x_2 minimises 1/2 x^H A x - Re b^H x over span(b, A b): no mention of how."""
     M, b = positive(9, 9), draw(9, seed=1)

@@ -23,7 +23,7 @@ class LearnedCS(nn.Module):
     """A few iterations of relaxed ADMM on 1/2 ||A x - y||^2 + R(W x), i = 1 .. n_iterations.
 
         h = 1.7 x - 0.7 z + u,   z = p W_i^H garrote(W_i conj(p) h, t_i),   u = h - z
-        x = argmin 1/2 ||A x - y||^2 + lam_i/2 ||x - (z - u)||^2, by conjugate gradients from x
+        x = argmin 1/2 ||A x - y||^2 + lam_i/2 ||x - (z - u)||^2, by preconditioned conjugate gradients from x
         t_i = exp(theta_il) + exp(eta_l) sigma at level l,   lam_i = exp(alpha_i) + exp(beta_i) sigma^2
 
     from a few steps of SENSE, z = x and u = 0. W_i is the Haar wavelet on a grid that is elsewhere in each iteration,
@@ -51,7 +51,7 @@ class LearnedCS(nn.Module):
 
     NEEDS_MAPS: ClassVar[bool] = True
 
-    def __init__(self, n_iterations: int = 20, levels: int = 4, n_steps: int = 3, n_start: int = 5) -> None:
+    def __init__(self, n_iterations: int = 20, levels: int = 4, n_steps: int = 2, n_start: int = 4) -> None:
         super().__init__()
         self.options = {"n_iterations": n_iterations, "levels": levels, "n_steps": n_steps, "n_start": n_start}
         require_counts(**self.options)
@@ -73,7 +73,7 @@ class LearnedCS(nn.Module):
         Raises:
             ArgumentError: several coils without maps, or several sets of maps.
         """
-        G, b, x, p, sigma, scale, seen = start(acquisition, self.n_start)
+        G, b, x, p, sigma, scale, seen, c = start(acquisition, self.n_start, preconditioned=True)
         W, details = self.wavelet, self._details(x)
         noise = _by_level(self.eta.exp(), details) * sigma
         imaginary = _by_level(self.gamma.exp(), details)
@@ -91,7 +91,7 @@ class LearnedCS(nn.Module):
             if i == len(self.theta) - 1 and not denoise:
                 x = faithful(G, b, z - u, lam)
             else:
-                x = consistent(G, b, z - u, lam, self.n_steps, x)
+                x = consistent(G, b, z - u, lam, self.n_steps, x, c)
         return (x * scale)[0] * seen
 
     def _shifts(self, i: int) -> tuple[tuple[int, int], tuple[int, int]]:

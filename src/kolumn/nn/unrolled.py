@@ -102,7 +102,7 @@ class Unrolled(nn.Module):
         Raises:
             ArgumentError: several coils without maps, or several sets of maps.
         """
-        G, b, x, p, sigma, scale, seen = start(acquisition, self.n_start)
+        G, b, x, p, sigma, scale, seen, _ = start(acquisition, self.n_start)
         last = len(self.order) - 1
         cascades = zip(self.order, self.alpha.exp(), self.beta.exp(), self.n_steps, strict=True)
         for number, (i, alpha, beta, n_steps) in enumerate(cascades):

@@ -1,5 +1,6 @@
 """Linear operators, each with two methods, ``forward`` and ``adjoint``; ``encoding`` composes them."""
 
+from .circulant import circulant
 from .coils import Coils
 from .condensed import Condensed, condensed
 from .encoding import Encoding, encoding
@@ -17,6 +18,7 @@ __all__ = [
     "Sampling",
     "SymmetricGradient",
     "Wavelet",
+    "circulant",
     "condensed",
     "encoding",
 ]

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from ..operators import circulant
 from ..operators.coils import Coils
 from ..operators.uncentred import Uncentred
-from ..shapes import COIL, PHASE, PLANE, READOUT
+from ..shapes import COIL, PHASE, PLANE
 from ..solvers.al_p2 import RELAXATION
 
 MU = 0.07  # found best, or close to it, for 4 and 8-fold undersampling of 8 coils
@@ -18,22 +19,6 @@ _LEAST = 1e-3  # of the diagonal
 _ROWS, _STEPS = 8, 12  # of the power iteration
 _MARGIN = 1.15  # over the eigenvalue that it finds, which is a little too small
 _EVERY, _GROWTH = 3, 1.15  # iterations from one look at the metric to the next, and what it grows by at least
-
-
-def diagonal(A: Uncentred) -> Tensor:
-    """c, the diagonal of F A^H A F^H for a mask of whole columns: real >= 0, uncentred, (set, 1, x).
-
-    Along a row, the transform of map j times the wave kx is that of the map, moved by kx. What the mask m keeps of the
-    energy of that, on average over rows, is
-
-        c(kx) = sum over q of m(q) P(q - kx),       P = mean over rows, sum over coils j of |fft_x maps_j|^2 / n^2
-
-    Reference: An optimal circulant preconditioner for Toeplitz systems, T. Chan, 1988, doi:10.1137/0909051.
-    """
-    maps = A.coils.maps
-    P = torch.fft.fft(maps, dim=PHASE, norm="forward").abs().square_().sum(COIL).mean(READOUT, keepdim=True)
-    m = A.turn_mask(A.centred_mask).flatten().to(P.dtype)
-    return torch.fft.ifft(torch.fft.fft(m) * torch.fft.fft(P).conj()).real.clamp_min(0)
 
 
 def largest_eigenvalue(A: Uncentred, C: Tensor) -> float:
@@ -96,7 +81,7 @@ def find_metric(A: Uncentred) -> Metric:
     """The metric for a mask of whole columns."""
     some = _some_rows(A)
     if some.coils.maps.numel() > 0:
-        form = diagonal(some).clamp_min(_LEAST) ** _POWER
+        form = circulant(some).clamp_min(_LEAST) ** _POWER
         size = largest_eigenvalue(some, form)
         if size > 0:
             return Metric(form, _MARGIN * size)

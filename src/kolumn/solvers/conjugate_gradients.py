@@ -15,10 +15,11 @@ def conjugate_gradients(
     b: Tensor,
     dot: Callable[[Tensor, Tensor], Tensor],
     tolerance: float = 0.0,
+    precondition: Callable[[Tensor], Tensor] | None = None,
 ) -> Iterator[Iterate]:
     """Solve A x = b, starting at 0; yields an iterate for each application of A, without end.
 
-        alpha = <r, r> / <p, A p>,  x += alpha p,  r -= alpha A p,  p = r + (<r, r> / <r, r>_before) p
+        alpha = <r, z> / <p, A p>,  x += alpha p,  r -= alpha A p,  z = C^-1 r,  p = z + (<r, z> / <r, z>_before) p
 
     An entry of the batch stands still once its residual is at or below ``tolerance``: what happens to it does not
     depend on its neighbours. The caller decides when to stop.
@@ -31,20 +32,29 @@ def conjugate_gradients(
         b: right-hand side, one or more entries.
         dot: real inner products, one for each entry, shaped to broadcast against b.
         tolerance: relative residual at which an entry is done.
+        precondition: C^-1, Hermitian positive definite and as near to A^-1 as is cheap; None: C = 1.
     """
     x = torch.zeros_like(b)
-    r, p = b, b
+    r = b
+    p = z = _through(precondition, r)
     rr = bb = dot(b, b)
+    rz = rr if precondition is None else dot(r, z)
     goal = tolerance**2 * bb
     while True:
         active = rr > goal
         Ap = A(p)
-        alpha = _ratio(rr, dot(p, Ap), active)
+        alpha = _ratio(rz, dot(p, Ap), active)
         x = _add(x, alpha, p)
         r = _add(r, -alpha, Ap)
-        rr_before, rr = rr, torch.where(active, dot(r, r), rr)
-        p = _add(r, _ratio(rr, rr_before, active), p)
+        rr = torch.where(active, dot(r, r), rr)
+        z = _through(precondition, r)
+        rz_before, rz = rz, rr if precondition is None else torch.where(active, dot(r, z), rz)
+        p = _add(z, _ratio(rz, rz_before, active), p)
         yield Iterate(x, _ratio(rr, bb, bb > 0).sqrt())
+
+
+def _through(precondition: Callable[[Tensor], Tensor] | None, r: Tensor) -> Tensor:
+    return r if precondition is None else precondition(r)
 
 
 def _add(x: Tensor, alpha: Tensor, p: Tensor) -> Tensor:
