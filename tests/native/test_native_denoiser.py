@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import threading
+from functools import partial
+from itertools import pairwise
 
 import pytest
 import torch
@@ -11,6 +13,7 @@ from torch import Generator
 
 from kolumn.native import NativeDenoiser, library, native_denoiser
 from kolumn.nn.denoiser import Denoiser
+from kolumn.optim import Optimizer
 
 compiled = pytest.mark.skipif(library() is None, reason="kolumn was installed without a compiler")
 
@@ -97,6 +100,30 @@ def test_weights_that_change_are_seen():
 
 
 @compiled
+@pytest.mark.parametrize("make", [partial(Optimizer, rule="adam"), partial(torch.optim.Adam, fused=True)])
+def test_it_learns_of_every_step_of_an_optimizer(make):
+    """Also of fused ones, which leave the version of a weight as it was, and of one that nobody would see."""
+    denoiser, x = random_denoiser().requires_grad_(), draw(1, 3, 12, 12)
+    optimizer, seen = make(denoiser.parameters(), lr=1e-2), []
+    for _ in range(3):
+        with torch.no_grad():
+            assert uses(denoiser, x)
+            seen.append(denoiser(x))
+            assert_as_in_double(seen[-1], denoiser, x)
+        optimizer.zero_grad()
+        denoiser(x).square().sum().backward()
+        with torch.no_grad():  # between the gradient and the step, as where a loss is looked at
+            denoiser(x)
+        optimizer.step()
+    assert all((a - b).norm() > 1e-3 * b.norm() for a, b in pairwise(seen))
+    with torch.no_grad():
+        denoiser.tail.weight.data *= 2
+        assert_as_in_double(denoiser(x), denoiser, x)
+        denoiser.tail.weight.data = denoiser.tail.weight.data.flip(0)
+        assert_as_in_double(denoiser(x), denoiser, x)
+
+
+@compiled
 def test_whatever_the_default_type_is():
     denoiser, x = random_denoiser(), draw(1, 3, 12, 12)
     want = denoiser(x)
@@ -172,7 +199,7 @@ def test_without_a_library_the_plain_one_serves(monkeypatch):
     denoiser, x = random_denoiser(), draw(1, 3, 12, 20)
     with_it = denoiser(x)
     monkeypatch.setattr("kolumn.native.denoiser.library", lambda: None)
-    plain = copy.deepcopy(denoiser)
+    plain = random_denoiser()
     assert not uses(plain, x)
     assert_as_in_double(plain(x), denoiser, x)
     assert not torch.equal(plain(x), with_it)

@@ -44,7 +44,7 @@ class Denoiser(nn.Module):
         draw_weights(self, generator)
         nn.init.zeros_(self.tail.weight)
         self.multiple = 2**levels
-        self.compiled: tuple[list[tuple[int, int]], NativeDenoiser | None] = [], None
+        self.compiled: tuple[list[Tensor], NativeDenoiser | None] = [], None
 
     def forward(self, x: Tensor) -> Tensor:
         """D(x), x (entry, channel, y, x)."""
@@ -67,14 +67,15 @@ class Denoiser(nn.Module):
         """The same compiled, where that will do: float32, no gradients, and nobody records what is done."""
         weights = list(self.parameters())
         gradients = torch.is_grad_enabled() and any(t.requires_grad for t in (x, *weights))
-        plain = type(x) is Tensor and x.dtype == torch.float32 and x.device.type == "cpu"
+        single = all(t.dtype == torch.float32 and t.device.type == "cpu" for t in (x, *weights))
+        plain = type(x) is Tensor and single
         fits = x.ndim == 4 and x.shape[1] == self.head.in_channels and not any(n % self.multiple for n in x.shape[2:])
         recorded = torch.is_autocast_enabled("cpu") or torch.compiler.is_compiling() or torch._C._get_tracing_state()
         if gradients or recorded or not plain or not fits or len(x) == 0:
             return None
-        state = [(weight.data_ptr(), 0 if weight.is_inference() else weight._version) for weight in weights]
-        if self.compiled[0] != state:
-            self.compiled = state, native_denoiser(self)
+        # By the numbers themselves: torch's fused optimizers, and so kolumn's, change weights and not their version.
+        if not self.compiled[0] or not all(map(torch.equal, self.compiled[0], weights)):
+            self.compiled = [weight.detach().clone() for weight in weights], native_denoiser(self)
         return self.compiled[1]
 
 
