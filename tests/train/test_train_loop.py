@@ -297,6 +297,19 @@ def test_the_best_is_kept_with_its_card(tmp_path, monkeypatch):
         assert ends == (min(first[name] + second[name]), max(first[name] + second[name])), name
 
 
+def test_each_validation_is_of_the_weights_as_they_are_then(tmp_path):
+    """Of as many channels as the compiled denoiser takes, which must not go on with what it first saw."""
+    options = {"n_cascades": 1, "channels": 8, "levels": 1, "n_again": 0}
+    description = {"method": "unrolled", "options": options, "batch_size": 1}
+    often, examinations = Settings(steps=3, lr=3.0, **{**OFTEN, "validate_every": 1e-9}), {"x": Examination(SMALL, 1)}
+    Trainer(make_network("unrolled", options), description, often, SMALL, examinations, tmp_path).run()
+    first, _, last = (float(row["x loss"]) for row in rows(tmp_path))
+    fresh = make_network("unrolled", options).eval()
+    fresh.load_state_dict(load_checkpoint(tmp_path / LAST)["model"])
+    assert last == pytest.approx(validate(fresh, examinations, Group())["x loss"], rel=1e-5)
+    assert abs(last - first) > 1e-3 * first
+
+
 def test_validation_is_in_evaluation_mode_and_training_is_not(tmp_path, monkeypatch):
     monkeypatch.setattr(train_loop, "save_weights", lambda *a: None)
     modes = []
