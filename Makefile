@@ -28,8 +28,8 @@ bench: $(TEST_INSTALLED)
 	$(BIN)/python benchmarks/espirit.py
 	$(BIN)/python benchmarks/compressed_sensing.py --volume
 
-# The three networks from nothing, into weights/, as docs/networks-results.md tells; -j2 trains two at a time. Killed, it goes on where it
-# was. IMAGES= trains without real anatomy; more steps make better networks, UNROLLED_STEPS=40000 those of the package.
+# The three networks from nothing, into weights/: two hours on two cores with -j2, which trains two at a time. Killed, it goes on where it
+# was. IMAGES= trains without real anatomy. What comes of it, and what of more steps: docs/networks-results.md.
 IMAGES ?= ../shared/data/anatomy_magnitude.h5
 UNROLLED_STEPS ?= 3600
 UNET_STEPS ?= 4400
