@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import typing
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -47,16 +48,23 @@ def train(
     last.pt, everything to go on from, and best.pt, the same of the best validation; log.csv. Killed at any moment it
     goes on with --resume. On several devices: torchrun --nproc-per-node 4 -m kolumn train ...
     """
-    from ..train import Plan, Settings, Trainer, begin_with, join_group, make_network, prepare_data
+    from ..train import (
+        Plan,
+        Settings,
+        Trainer,
+        begin_with,
+        has_much_to_learn,
+        join_group,
+        make_network,
+        prepare_data,
+    )
     from .console import say
     from .options import check_seed, choose_device
 
     settings = Settings(
         steps, minutes, lr, rule, workers=workers, validate_every=60 * validate_every, tensorboard=tensorboard
     )
-    people, seed = tuple(names(hold_out)), check_seed(seed)
-    new = weights is None and method != "learned-cs"  # whose few numbers a few images tell, and larger ones better
-    plan = Plan(_path(images), _path(data), _path(validation), people, batch_size, seed, new)
+    plan = Plan(_path(images), _path(data), _path(validation), tuple(names(hold_out)), batch_size, check_seed(seed))
     options = _network_options(method, option or [])
     if weights is not None and options:
         raise ArgumentError(f"--option {next(iter(options))} is for a new network; --weights has its own")
@@ -66,7 +74,7 @@ def train(
     try:
         model, before = (make_network(method, options, seed), None) if weights is None else begin_with(method, weights)
         model.mixed = _mixed(bf16, group.device)  # type: ignore[assignment]
-        ready = prepare_data(plan)
+        ready = prepare_data(replace(plan, new=weights is None and has_much_to_learn(model)))
         description = {
             "method": method,
             "weights": weights,

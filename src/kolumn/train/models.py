@@ -16,6 +16,7 @@ from ..recon.card import ModelCard
 from ..recon.weights import NETWORKS, load_network
 
 SHIPPED = "shipped"  # the weights that come with the package
+_FEW = 1000  # numbers, which a few images tell, and large ones better
 
 
 def make_network(name: str, options: Mapping[str, Any], seed: int = 0) -> nn.Module:
@@ -55,6 +56,11 @@ def begin_with(name: str, weights: str) -> tuple[nn.Module, ModelCard | None]:
     if not isinstance(network, NETWORKS[name]):  # type: ignore[arg-type]
         raise ArgumentError(f"{weights} holds a {type(network).__name__}, which is used as it is; train {name!r} anew")
     return network.train().requires_grad_(True), card
+
+
+def has_much_to_learn(network: nn.Module) -> bool:
+    """Whether it has more than a thousand numbers; from nothing it then learns fastest of small images."""
+    return sum(p.numel() for p in network.parameters()) > _FEW
 
 
 def _check_name(name: str) -> None:

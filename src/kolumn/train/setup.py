@@ -33,7 +33,7 @@ class Plan:
         held_out: people that are never trained on: the magnitudes of those in ``images`` are validated on.
         batch_size: images in a batch.
         seed: of everything.
-        new: whether the network knows nothing yet: it then begins with small images.
+        new: whether the network has much to learn and knows nothing yet: it then begins with small images.
     """
 
     images: Path | None = None

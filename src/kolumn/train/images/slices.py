@@ -33,14 +33,15 @@ class Slices:
         volume = pick(generator, self.people[pick(generator, sorted(self.people))])
         image = volume[whole(generator, 0, len(volume) - 1)].float()
         zoomed = chance(generator, 0.5) or min(n / m for n, m in zip(image.shape, shape, strict=True)) < 0.9
-        part = image if zoomed else _fit(image, shape, generator)
-        if zoomed or part.max() < _DARK * image.max():
-            zoom = uniform(generator, 0.85, 1.15) * min(m / n for n, m in zip(image.shape, shape, strict=True))
-            size = [max(16, round(n * zoom)) for n in image.shape]
-            resize = torch.nn.functional.interpolate
-            image = resize(image[None, None], size, mode="bilinear", antialias=True, align_corners=False)[0, 0]
+        if not zoomed:
             part = _fit(image, shape, generator)
-        return part
+            if part.max() >= _DARK * image.max():
+                return part
+        zoom = uniform(generator, 0.85, 1.15) * min(m / n for n, m in zip(image.shape, shape, strict=True))
+        size = [max(16, round(n * zoom)) for n in image.shape]
+        resize = torch.nn.functional.interpolate
+        image = resize(image[None, None], size, mode="bilinear", antialias=True, align_corners=False)[0, 0]
+        return _fit(image, shape, generator)
 
     def without(self, people: Collection[str]) -> Slices:
         """The same without some people.
