@@ -59,7 +59,7 @@ def begin_with(name: str, weights: str) -> tuple[nn.Module, ModelCard | None]:
 
 
 def has_much_to_learn(network: nn.Module) -> bool:
-    """Whether it has more than a thousand numbers; from nothing it then learns fastest of small images."""
+    """Whether it has more than a thousand numbers: from nothing it then begins with small images."""
     return sum(p.numel() for p in network.parameters()) > _FEW
 
 

@@ -42,8 +42,8 @@ class Simulated:
         known: how often the noise is known and whitened, as with a noise scan.
         fat: how often there is fat, of another phase than water.
         ripples: how often the phase is finer than calibration lines follow. All else is the same with and without.
-        small: how many images, from the first on, have sides of half the pixels: a network that knows nothing yet
-            learns as much from each of them in a third of the time.
+        small: how many images, from the first on, have sides of half the pixels and take a third of the time: with a
+            network that knows nothing yet, more images are worth more than larger ones.
     """
 
     seed: int = 0
